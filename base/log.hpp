@@ -28,17 +28,16 @@ struct Field {
   template <std::signed_integral T>
   Field(std::string_view k, T v) : key(k), value(static_cast<std::int64_t>(v)) {}
   template <std::unsigned_integral T>
-    requires(!std::same_as<T, bool>)
-  Field(std::string_view k, T v) : key(k), value(static_cast<std::uint64_t>(v)) {}
+  requires(!std::same_as<T, bool>) Field(std::string_view k, T v) : key(k), value(static_cast<std::uint64_t>(v)) {}
 };
 
 struct LogOptions {
   enum class Format { text, json };
   Format format = Format::text;
   Level level = Level::info;
-  std::string path;                   // empty: standard error
-  std::size_t queue_lines = 8192;     // lines that may wait for the writer
-  bool colour = false;                // text on a terminal only
+  std::string path;                // empty: standard error
+  std::size_t queue_lines = 8192;  // lines that may wait for the writer
+  bool colour = false;             // text on a terminal only
 };
 
 // Thread-safe. Outlives every room. The destructor writes what is queued.
@@ -54,8 +53,12 @@ class Log {
 
   // `message` is a fixed sentence that names the event (the key of the repeat limit); what varies goes into fields.
   void write(Level level, std::string_view message, std::initializer_list<Field> fields = {});
-  void debug(std::string_view m, std::initializer_list<Field> f = {}) { if (enabled(Level::debug)) write(Level::debug, m, f); }
-  void info(std::string_view m, std::initializer_list<Field> f = {}) { if (enabled(Level::info)) write(Level::info, m, f); }
+  void debug(std::string_view m, std::initializer_list<Field> f = {}) {
+    if (enabled(Level::debug)) write(Level::debug, m, f);
+  }
+  void info(std::string_view m, std::initializer_list<Field> f = {}) {
+    if (enabled(Level::info)) write(Level::info, m, f);
+  }
   void notice(std::string_view m, std::initializer_list<Field> f = {}) { write(Level::notice, m, f); }
   void warning(std::string_view m, std::initializer_list<Field> f = {}) { write(Level::warning, m, f); }
   void error(std::string_view m, std::initializer_list<Field> f = {}) { write(Level::error, m, f); }

@@ -1,6 +1,6 @@
-// Counters, gauges and latency histograms. Each has one cell per slot (base/slot.hpp): a worker adds to its own cell with
-// a plain relaxed store, a reader sums. Registered once, at start or reload, and never removed while in use.
-// Names follow Prometheus: genkan_ prefix, base units (seconds, bytes), _total for counters.
+// Counters, gauges and latency histograms. Each has one cell per slot (base/slot.hpp): a worker adds to its own cell
+// with a plain relaxed store, a reader sums. Registered once, at start or reload, and never removed while in use. Names
+// follow Prometheus: genkan_ prefix, base units (seconds, bytes), _total for counters.
 #pragma once
 
 #include <array>
@@ -47,13 +47,16 @@ class Counter {
 };
 
 // Log-linear buckets (HDR style): 16 per power of two over microseconds, so a quantile is within 6.25 %.
-// 1 us .. 2^32 us (71 min); longer durations count in the last bucket.
+// 1 us .. 2^33 us (2.4 h); longer durations count in the last bucket.
 class Histogram {
  public:
   static constexpr std::size_t kSub = 16;
   static constexpr std::size_t kBuckets = kSub * 30;
 
   Histogram();
+  ~Histogram();
+  Histogram(const Histogram&) = delete;
+  Histogram& operator=(const Histogram&) = delete;
   void record(Duration d) noexcept;
 
   struct Snapshot {
@@ -68,10 +71,9 @@ class Histogram {
   static std::uint64_t upper_bound(std::size_t bucket) noexcept;  // microseconds, inclusive
 
  private:
-  struct Slot;
-  std::array<std::unique_ptr<Slot>, kMaxSlots> slots_;
+  struct Slot;  // 4 KiB, so it is made when its thread first records
   Slot& mine() noexcept;
-  std::array<std::atomic<Slot*>, kMaxSlots> live_{};
+  std::array<std::atomic<Slot*>, kMaxSlots> slots_{};
 };
 
 // Owns every metric. Thread-safe; registering the same name and labels twice returns the same object.

@@ -29,7 +29,7 @@ class StatusBoard {
   bool ready(std::string& why) const;
 
   std::vector<std::string> section_names() const;
-  Result<std::string> section(std::string_view name) const;                                      // Errc::not_found
+  Result<std::string> section(std::string_view name) const;                                       // Errc::not_found
   Result<std::string> act(std::string_view name, std::string_view json, std::string& why) const;  // Errc::not_found
 
  private:
