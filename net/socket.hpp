@@ -1,0 +1,27 @@
+// A non-blocking stream socket with the memory that edge-triggered readiness needs: after a short read the kernel's
+// buffer was empty and a new edge will come, so the next recv would only fail and is not made.
+#pragma once
+
+#include <sys/uio.h>
+
+#include <cstddef>
+
+#include "base/fd.hpp"
+
+namespace genkan::net {
+
+struct Socket {
+  base::UniqueFd fd;
+  bool read_ready = true;   // recv may succeed
+  bool write_ready = true;  // send may succeed
+  bool hung_up = false;     // the peer closed its side, or the connection broke: always readable now
+
+  // As recv/sendmsg: n, 0 (end of stream, recv only), or -1 with errno (EAGAIN without asking the kernel when not
+  // ready).
+  ssize_t receive(char* data, std::size_t size) noexcept;
+  ssize_t send(const ::iovec* parts, int count) noexcept;
+  ssize_t send(const char* data, std::size_t size) noexcept;
+  void note(unsigned epoll_events) noexcept;
+};
+
+}  // namespace genkan::net

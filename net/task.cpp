@@ -1,0 +1,76 @@
+#include "net/task.hpp"
+
+#include <array>
+#include <new>
+
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define GENKAN_PLAIN_FRAMES 1
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define GENKAN_PLAIN_FRAMES 1
+#endif
+
+namespace genkan::net::detail {
+
+#ifdef GENKAN_PLAIN_FRAMES
+
+void* allocate_frame(std::size_t size) { return ::operator new(size); }
+void free_frame(void* frame, std::size_t) noexcept { ::operator delete(frame); }
+
+#else
+
+namespace {
+
+constexpr std::size_t kStep = 64, kClasses = 64;  // frames over 4 KiB go to the heap
+constexpr std::size_t kKeep = 4096;               // frames kept per class
+
+struct Node {
+  Node* next;
+};
+
+struct FreeList {
+  std::array<Node*, kClasses> head{};
+  std::array<std::size_t, kClasses> count{};
+  ~FreeList() {
+    for (Node* node : head) {
+      while (node) {
+        Node* next = node->next;
+        ::operator delete(node);
+        node = next;
+      }
+    }
+  }
+};
+
+thread_local FreeList free_list;
+
+}  // namespace
+
+void* allocate_frame(std::size_t size) {
+  const std::size_t index = (size - 1) / kStep;
+  if (index >= kClasses) return ::operator new(size);
+  if (Node* node = free_list.head[index]) {
+    free_list.head[index] = node->next;
+    --free_list.count[index];
+    return node;
+  }
+  return ::operator new((index + 1) * kStep);
+}
+
+void free_frame(void* frame, std::size_t size) noexcept {
+  const std::size_t index = (size - 1) / kStep;
+  if (index >= kClasses || free_list.count[index] >= kKeep) {
+    ::operator delete(frame);
+    return;
+  }
+  auto* node = static_cast<Node*>(frame);
+  node->next = free_list.head[index];
+  free_list.head[index] = node;
+  ++free_list.count[index];
+}
+
+#endif
+
+}  // namespace genkan::net::detail
