@@ -1,0 +1,62 @@
+// Body: the content of a message, pulled by whoever sends it on. poll() gives what is at hand, so that a head and its
+// first bytes leave in one send; fetch() waits. A broken body is an error, never a clean end: whoever relays it must
+// not end cleanly either.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/result.hpp"
+#include "http/fields.hpp"
+#include "net/task.hpp"
+
+namespace genkan::http {
+
+struct Chunk {
+  std::string_view data;  // valid until the next poll or fetch, or the body's end
+  bool last = false;      // nothing comes after this (data may still be non-empty)
+};
+
+class Body {
+ public:
+  // True: `out` is set (bytes, the end, or an error). False: nothing at hand, fetch() would wait.
+  virtual bool poll(Result<Chunk>& out) = 0;
+  // Only after poll() said no. Never an empty chunk unless it is the last.
+  virtual net::Task<Result<Chunk>> fetch() = 0;
+  // All of the content's bytes, when known before it is read.
+  virtual std::optional<std::uint64_t> length() const = 0;
+  // After the last chunk: the trailer section, or null.
+  virtual const Fields* trailers() const { return nullptr; }
+  // The owner is done with it, read to the end or not. An origin's connection goes back to its pool, or is closed.
+  virtual void release() noexcept { delete this; }
+
+ protected:
+  virtual ~Body() = default;
+};
+
+struct BodyRelease {
+  void operator()(Body* body) const noexcept { body->release(); }
+};
+using BodyPtr = std::unique_ptr<Body, BodyRelease>;
+
+// A body in memory that it owns.
+class TextBody final : public Body {
+ public:
+  explicit TextBody(std::string text) : text_(std::move(text)) {}
+  bool poll(Result<Chunk>& out) override {
+    out = Chunk{done_ ? std::string_view() : std::string_view(text_), true};
+    done_ = true;
+    return true;
+  }
+  net::Task<Result<Chunk>> fetch() override { co_return Chunk{{}, true}; }
+  std::optional<std::uint64_t> length() const override { return text_.size(); }
+
+ private:
+  std::string text_;
+  bool done_ = false;
+};
+
+}  // namespace genkan::http

@@ -1,0 +1,110 @@
+// Request and response as handlers see them, whatever protocol carried them.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/address.hpp"
+#include "base/clock.hpp"
+#include "http/body.hpp"
+#include "http/fields.hpp"
+
+namespace genkan::net {
+class Loop;
+class TlsStream;
+}  // namespace genkan::net
+
+namespace genkan::http {
+
+enum class Method : std::uint8_t { get, head, post, put, delete_, patch, options, trace, connect, purge, other };
+Method method_of(std::string_view text) noexcept;  // case-sensitive, RFC 9110 9.1
+constexpr bool is_safe(Method m) noexcept {
+  return m == Method::get || m == Method::head || m == Method::options || m == Method::trace;
+}
+constexpr bool is_idempotent(Method m) noexcept { return is_safe(m) || m == Method::put || m == Method::delete_; }
+
+struct ResponseHead {
+  int status = 0;
+  std::string_view reason;  // as the origin sent it, or empty: ours
+  int minor_version = 1;    // of the message as received
+  Fields fields;
+};
+
+// Small: moves through the chain of handlers cheaply. `head` belongs to the body (an origin's connection) or to the
+// request (Request::reply); it lives until the body is released and the request ends.
+struct Response {
+  ResponseHead* head = nullptr;
+  BodyPtr body;  // null: no content
+};
+
+// Sends an interim response (1xx) to the client, where the client may see one. Set by the server.
+class Informer {
+ public:
+  virtual net::Task<Result<void>> inform(const ResponseHead& head) = 0;
+  // Called once when the client goes away while its request is being handled. On the loop; must not end the request.
+  struct GoneListener {
+    virtual void on_client_gone() noexcept = 0;
+
+   protected:
+    ~GoneListener() = default;
+  };
+  virtual void on_gone(GoneListener* listener) noexcept = 0;
+  virtual bool gone() const noexcept = 0;
+
+ protected:
+  ~Informer() = default;
+};
+
+// Filled by the server, refined by handlers on the way. One per request in flight; used again for the next one.
+struct Request {
+  explicit Request(net::Loop& l) : loop(l) {}
+  Request(const Request&) = delete;
+  Request& operator=(const Request&) = delete;
+
+  net::Loop& loop;
+
+  Method method = Method::get;
+  std::string_view method_text;
+  std::string_view target;  // as received
+  std::string_view path;    // normalised, percent-encoding kept where it matters (http/target.hpp); rules see this
+  std::string_view query;   // without '?', or empty
+  bool has_query = false;
+  std::string_view scheme;     // "http" or "https"
+  std::string_view host;       // authority without port, lower case
+  std::string_view authority;  // as received
+  int minor_version = 1;       // of HTTP/1, or 1 for HTTP/2
+  std::string_view protocol;   // "HTTP/1.1", "HTTP/2.0" for logs
+  Fields fields;
+  Body* body = nullptr;  // null: no content; owned by the server
+  bool expects_continue = false;
+  Informer* informer = nullptr;
+
+  const base::Endpoint* client = nullptr;  // after a PROXY header: the real one
+  const base::Endpoint* local = nullptr;
+  const net::TlsStream* tls = nullptr;  // null: plain
+  Time started{};
+  WallTime started_wall{};
+
+  // A local answer: clears and returns the head that goes with this request.
+  ResponseHead& reply_head(int status);
+  Response reply(int status);  // no content
+  Response reply(int status, std::string_view content_type, std::string text);
+
+  // For the log and metrics, set by handlers; text lives as long as the configuration or the request.
+  std::string_view route, backend, cache_result;
+  Duration backend_time{};  // until the origin's head was there
+  int tries = 0;
+  std::shared_ptr<const void> keep_alive;  // the configuration snapshot that the views above point into
+
+ private:
+  ResponseHead reply_head_;
+};
+
+std::string_view reason_phrase(int status) noexcept;  // RFC 9110 15; "Unknown" else
+
+// A short page for people, in the client's format (HTML, or JSON when Accept asks for it).
+Response error_page(Request& request, int status, std::string_view what);
+
+}  // namespace genkan::http
