@@ -1,6 +1,10 @@
 // The structured log: one event, one line, with fields. A caller formats into a per-thread buffer and hands the line to
 // a writer thread through a bounded queue; when the queue is full the line is dropped and counted, never waited for.
 // Repeats of the same event (level + message) over kRepeatBurst a second are swallowed and summed up once a second.
+//
+// Whatever a stranger puts into a field, it stays one line: control characters, invalid UTF-8 and characters that turn
+// the reading direction are written as escapes. Nothing is logged that is not named in a call, and a field whose key
+// says that it is a secret (password, token, secret, cookie, authorization, private_key) shows only ***.
 #pragma once
 
 #include <concepts>
@@ -10,6 +14,8 @@
 #include <string>
 #include <string_view>
 #include <variant>
+
+#include "base/result.hpp"
 
 namespace genkan::base {
 
@@ -43,7 +49,9 @@ struct LogOptions {
 // Thread-safe. Outlives every room. The destructor writes what is queued.
 class Log {
  public:
-  explicit Log(LogOptions options);
+  static constexpr unsigned kRepeatBurst = 20;
+
+  explicit Log(LogOptions options);  // throws std::system_error when `path` cannot be opened
   ~Log();
   Log(const Log&) = delete;
   Log& operator=(const Log&) = delete;
@@ -65,7 +73,7 @@ class Log {
 
   std::uint64_t dropped() const noexcept;  // lines lost because the queue was full
   void flush();                            // waits until the lines queued so far are written (tests, shutdown)
-  void reopen();                           // reopens `path` (log rotation)
+  Result<> reopen();                       // reopens `path` (log rotation); on failure goes on with the old file
 
  private:
   struct Impl;
@@ -74,6 +82,7 @@ class Log {
 
 // A sink for lines that are formatted elsewhere (access log): bounded, never blocks, own writer thread.
 // `line` must end in '\n'. Thread-safe. Returns false when the line was dropped.
+// The constructor throws std::system_error when the file cannot be opened.
 class LineFile {
  public:
   explicit LineFile(std::string path, std::size_t max_queued_bytes = 8u << 20);  // "-" is standard output
@@ -82,7 +91,7 @@ class LineFile {
   LineFile& operator=(const LineFile&) = delete;
   bool write(std::string_view line);
   void flush();
-  void reopen();
+  Result<> reopen();
   std::uint64_t dropped() const noexcept;
 
  private:
