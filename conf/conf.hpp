@@ -4,9 +4,11 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/address.hpp"
@@ -35,7 +37,7 @@ struct AccessLog {
 // [[listen]]
 struct Listen {
   std::string name;
-  std::vector<std::string> address;            // "0.0.0.0:80", "[::]:80", "unix:/run/genkan.sock"
+  std::vector<std::string> address;  // "0.0.0.0:80", "[::]:80", "unix:/run/genkan.sock"
   bool tls = false;
   std::vector<base::Cidr> proxy_protocol_from;  // peers that must send a PROXY header
 };
@@ -80,7 +82,7 @@ struct Health {
   bool enabled = true;
   std::string type = "http";  // http | tcp
   std::string path = "/";
-  std::string host;           // Host field; default: the backend's address
+  std::string host;  // Host field; default: the backend's address
   milliseconds interval{2'000};
   milliseconds timeout{1'000};
   std::uint32_t rise = 2, fall = 3;
@@ -93,8 +95,8 @@ struct Pool {
   std::vector<std::string> chain;         // candidacy functions: "byAge 5s", "byLoad", "byRandom", "byLogWindow"
   std::vector<Backend> backends;
   Health health;
-  std::uint32_t eject_after = 5;          // consecutive failures of real requests; 0: never
-  milliseconds eject_for{10'000};         // first ejection; doubles each time up to 16 times
+  std::uint32_t eject_after = 5;   // consecutive failures of real requests; 0: never
+  milliseconds eject_for{10'000};  // first ejection; doubles each time up to 16 times
   milliseconds connect_timeout{2'000};
   milliseconds response_timeout{30'000};  // from the end of the request to the response head
   milliseconds idle_timeout{50'000};      // kept connections to a backend
@@ -106,21 +108,21 @@ struct Pool {
 // [[route]]: first match wins
 struct Route {
   std::string name;
-  std::vector<std::string> hosts;     // exact, "*.example.org", or "~pattern"
-  std::string path;                   // exact
-  std::string path_prefix;            // "/app/"
-  std::string path_pattern;           // RE2
+  std::vector<std::string> hosts;  // exact, "*.example.org", or "~pattern"
+  std::string path;                // exact
+  std::string path_prefix;         // "/app/"
+  std::string path_pattern;        // RE2
   std::vector<std::string> methods;
-  std::string user_agent;             // RE2, case-insensitive
-  std::vector<std::string> headers;   // "Name: pattern" all must match
+  std::string user_agent;            // RE2, case-insensitive
+  std::vector<std::string> headers;  // "Name: pattern" all must match
   // one action
   std::string pool;
-  std::string redirect;               // "https://{host}{target}"
-  std::uint32_t status = 0;           // fixed answer, or the redirect's code
+  std::string redirect;      // "https://{host}{target}"
+  std::uint32_t status = 0;  // fixed answer, or the redirect's code
   std::string body;
-  std::string root;                   // static files below this folder
-  bool cache = false;                 // with pool: answer from the cache what may be kept
-  std::string host_to_backend;        // Host sent to the backend; empty: as the client sent it
+  std::string root;             // static files below this folder
+  bool cache = false;           // with pool: answer from the cache what may be kept
+  std::string host_to_backend;  // Host sent to the backend; empty: as the client sent it
   // Where the row stands, for messages. Not a directive.
   std::string where;
 };
@@ -135,9 +137,9 @@ struct Cache {
 // [cluster]
 struct Cluster {
   bool enabled = false;
-  std::string key;         // shared secret, at least 16 bytes ("file:/etc/genkan/cluster.key")
-  std::string multicast;   // "239.255.71.75:7175"; empty: peers only
-  std::string interface;   // for multicast
+  std::string key;        // shared secret, at least 16 bytes ("file:/etc/genkan/cluster.key")
+  std::string multicast;  // "239.255.71.75:7175"; empty: peers only
+  std::string interface;  // for multicast
   std::string listen = "0.0.0.0:7175";
   std::vector<std::string> peers;  // unicast destinations
   std::uint32_t ttl = 1;
@@ -156,9 +158,9 @@ struct SmtpRoute {
   std::string relay;                 // or to this group
 };
 struct SmtpMember {
-  std::string address;             // "192.0.2.1:25", "host:25"
-  std::string node;                // for load, as in [[pool.backend]]
-  std::uint32_t preference = 10;   // as MX: lowest first
+  std::string address;            // "192.0.2.1:25", "host:25"
+  std::string node;               // for load, as in [[pool.backend]]
+  std::uint32_t preference = 10;  // as MX: lowest first
 };
 struct SmtpRelay {
   std::string name;
@@ -179,23 +181,23 @@ struct Smtp {
   std::uint32_t max_recipients = 1000;
   std::uint32_t max_connections = 1000;
   std::uint32_t max_connections_per_address = 50;
-  std::uint32_t max_errors = 20;       // bad commands before 421
+  std::uint32_t max_errors = 20;  // bad commands before 421
   milliseconds command_timeout{300'000};
   milliseconds data_timeout{180'000};
   std::uint64_t min_free = 64ull << 20;  // bytes free on the spool's disk, else 452
   milliseconds retry_first{60'000};
   milliseconds retry_max{3'600'000};
-  milliseconds expire{432'000'000};      // 5 days
+  milliseconds expire{432'000'000};  // 5 days
   milliseconds delay_notice{14'400'000};
 };
 
 // [webmail]
 struct Webmail {
   bool enabled = false;
-  std::vector<std::string> domains;     // local mail domains; the first is the default
+  std::vector<std::string> domains;  // local mail domains; the first is the default
   milliseconds session_ttl{43'200'000};
   std::uint64_t max_upload = 50ull << 20;
-  bool secure_cookie = true;            // false only where there is no TLS at all (demo over http)
+  bool secure_cookie = true;  // false only where there is no TLS at all (demo over http)
 };
 
 // [admin]
@@ -208,14 +210,20 @@ struct Admin {
 // [[vip]]
 struct Vip {
   std::string name;
-  std::string address;    // "192.0.2.10/24"
+  std::string address;  // "192.0.2.10/24"
   std::string interface;
   std::uint32_t vrid = 0;
   std::uint32_t priority = 100;
   milliseconds advert_interval{1'000};  // 10ms .. 40950ms
   bool preempt = true;
-  std::string checksum = "auto";        // auto | rfc9568 | pseudo_header
-  std::vector<std::string> peers;       // unicast instead of multicast
+  std::string checksum = "auto";   // auto | rfc9568 | pseudo_header
+  std::vector<std::string> peers;  // unicast instead of multicast
+};
+
+// Where a directive stands. `file` indexes Conf::files; line 0: it was not written (the default holds).
+struct Place {
+  std::uint32_t file = 0, line = 0, column = 0;
+  auto operator<=>(const Place&) const = default;
 };
 
 struct Conf {
@@ -235,8 +243,14 @@ struct Conf {
   Admin admin;
   std::vector<Vip> vips;
   std::vector<std::string> files;  // every file that was read, in order
+  // Every directive and section that was written: "node.user", "pool[0].backend[1].address", "route[2]".
+  std::map<std::string, Place, std::less<>> places;
 
-  const Pool* find_pool(std::string_view name) const;
+  const Pool* find_pool(std::string_view name) const;        // null when there is none
+  const SmtpRelay* find_relay(std::string_view name) const;  // likewise
+  // The place of `path`, or of the nearest section around it that was written.
+  Place place(std::string_view path) const;
+  std::string where(std::string_view path) const;  // "file:line"
 };
 
 using ConfPtr = std::shared_ptr<const Conf>;

@@ -16,7 +16,7 @@ struct Problem {
   std::string what;               // one sentence, no secret values
   std::string hint;               // "did you mean `address`?"; may be empty
   bool warning = false;
-  std::string text() const;       // file:line:column: error: what (hint)
+  std::string text() const;  // file:line:column: error: what (hint)
 };
 
 struct ReadResult {

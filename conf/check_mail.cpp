@@ -1,0 +1,119 @@
+// Checks of [smtp] and [webmail].
+#include <algorithm>
+#include <string>
+
+#include "base/text.hpp"
+#include "conf/check.hpp"
+
+namespace genkan::conf {
+namespace {
+
+void need_relay(Checker& check, const std::string& name, const std::string& path) {
+  if (name.empty() || check.conf.find_relay(name) != nullptr) return;
+  std::vector<std::string_view> names;
+  for (const auto& relay : check.conf.smtp.relays) names.push_back(relay.name);
+  check.error(path, "there is no [[smtp.relay]] `" + name + "`", nearest_hint(name, names));
+}
+
+// "example.org", "*.example.org" where `wild`, never an address or a URL.
+bool is_domain(std::string_view text, bool wild) {
+  if (wild && text.starts_with("*.")) text.remove_prefix(2);
+  if (text.empty() || text.size() > 253) return false;
+  const auto labels = base::split(text, '.');
+  return std::all_of(labels.begin(), labels.end(), [](std::string_view label) {
+    return !label.empty() && label.size() <= 63 && label.find_first_of("@/:*[] \t") == std::string_view::npos;
+  });
+}
+
+void check_mail_routes(Checker& check) {
+  const auto& routes = check.conf.smtp.routes;
+  Names domains(check, "domain");
+  bool everything = false;
+  for (std::size_t i = 0; i < routes.size(); ++i) {
+    const std::string place = at("smtp.route", i);
+    if (everything) check.warning(place, "this route is never reached", "an earlier one takes every domain (\"*\")");
+    for (const auto& domain : routes[i].domains) {
+      everything = everything || domain == "*";
+      domains.add(base::to_lower(domain), place + ".domains");
+      if (domain != "*" && !is_domain(domain, true)) {
+        check.error(place + ".domains", "\"" + domain + "\" is not a domain",
+                    "\"example.org\", \"*.example.org\" or \"*\"");
+      }
+    }
+    if (routes[i].local && !routes[i].relay.empty()) {
+      check.error(place + ".relay", "the route has two actions, `local` and `relay`");
+    } else if (!routes[i].local && routes[i].relay.empty()) {
+      check.error(place, "the route has no action", "give it one of `local = true` and `relay`");
+    }
+    need_relay(check, routes[i].relay, place + ".relay");
+  }
+}
+
+void check_relays(Checker& check) {
+  const auto& relays = check.conf.smtp.relays;
+  Names names(check, "relay");
+  for (std::size_t i = 0; i < relays.size(); ++i) {
+    const std::string place = at("smtp.relay", i);
+    names.add(relays[i].name, place + ".name");
+    if (relays[i].members.empty()) {
+      check.error(place, "the relay `" + relays[i].name + "` has no member", "add a [[smtp.relay.member]] below it");
+    }
+    Names members(check, "member");
+    for (std::size_t m = 0; m < relays[i].members.size(); ++m) {
+      members.add(relays[i].members[m].address, at(place + ".member", m, "address"));
+    }
+  }
+}
+
+}  // namespace
+
+void check_smtp(Checker& check) {
+  const Smtp& smtp = check.conf.smtp;
+  check_mail_routes(check);
+  check_relays(check);
+  need_relay(check, smtp.relay_for_others, "smtp.relay_for_others");
+  Names names(check, "listener");
+  for (std::size_t i = 0; i < smtp.listens.size(); ++i) names.add(smtp.listens[i].name, at("smtp.listen", i, "name"));
+  if (smtp.enabled && smtp.listens.empty()) {
+    check.error("smtp.enabled", "[smtp] is enabled, but has no port", "add a [[smtp.listen]]");
+  }
+  if (smtp.enabled && smtp.routes.empty() && smtp.relay_for_others.empty()) {
+    check.warning("smtp", "there is no [[smtp.route]]: all mail will be refused");
+  }
+  for (const auto& cidr : smtp.relay_from) {
+    // ::/0 holds IPv4 too; 0.0.0.0/0 is ::ffff:0:0/96 in the form that Cidr keeps.
+    if (cidr.prefix == 0 || (cidr.network.is_v4() && cidr.prefix <= 96)) {
+      check.warning("smtp.relay_from",
+                    "`relay_from` holds the whole world (" + cidr.text() + "): this is an open relay",
+                    "name the networks of your own hosts");
+    }
+  }
+  if (smtp.max_connections_per_address > smtp.max_connections && check.written("smtp.max_connections_per_address")) {
+    check.warning("smtp.max_connections_per_address", "`max_connections_per_address` is larger than `max_connections`");
+  }
+  if (smtp.retry_first > smtp.retry_max) check.error("smtp.retry_first", "`retry_first` is longer than `retry_max`");
+  if (smtp.retry_max > smtp.expire)
+    check.warning("smtp.retry_max", "`retry_max` is longer than `expire`: mail is tried once only");
+}
+
+void check_webmail(Checker& check) {
+  const Conf& conf = check.conf;
+  bool reachable = false;
+  for (std::size_t i = 0; i < conf.pools.size(); ++i) {
+    if (!conf.pools[i].webmail) continue;
+    reachable = true;
+    if (!conf.webmail.enabled) {
+      check.error(at("pool", i, "webmail"), "the pool needs the webmail, which is not enabled",
+                  "[webmail] enabled = true");
+    }
+  }
+  if (!conf.webmail.enabled) return;
+  if (!reachable) check.warning("webmail.enabled", "no pool has `webmail = true`: the webmail can't be reached");
+  if (conf.webmail.domains.empty())
+    check.error("webmail.domains", "[webmail] needs `domains`", "domains = [\"example.org\"]");
+  for (const auto& domain : conf.webmail.domains) {
+    if (!is_domain(domain, false)) check.error("webmail.domains", "\"" + domain + "\" is not a domain");
+  }
+}
+
+}  // namespace genkan::conf

@@ -1,0 +1,66 @@
+// Rows of [[listen]], [[certificate]], [tls] and [http].
+#include "conf/table.hpp"
+
+namespace genkan::conf {
+
+using namespace std::chrono_literals;
+
+Section listen_section() {
+  SectionOf<Listen> s("An HTTP or HTTPS port.");
+  s.row("name", &Listen::name, unset(text(), "its first address"), "Name for the log and the status page.");
+  s.row(
+      "address", &Listen::address, required(list_of(endpoint()), "[\"127.0.0.1:8080\"]"),
+      "Addresses to listen on, such as [\"0.0.0.0:80\", \"[::]:80\"] or [\"unix:/run/genkan.sock\"]; \"*:80\" is every "
+      "IPv4 address.");
+  s.row("tls", &Listen::tls, flag(), "Speak HTTPS. Needs at least one [[certificate]].");
+  s.row(
+      "proxy_protocol_from", &Listen::proxy_protocol_from, list_of(cidr()),
+      "Load balancers in front of this port: a connection from one of these networks must begin with a PROXY protocol "
+      "header (version 1 or 2), which names the real client. Example: [\"192.0.2.0/24\"].");
+  return s.take();
+}
+
+Section certificate_section() {
+  SectionOf<Certificate> s(
+      "A TLS certificate. The client's server name (SNI) chooses among them; the first one serves everybody else.");
+  s.row("names", &Certificate::names, unset(list_of(text()), "the names in the certificate"),
+        "Host names to use it for, such as [\"example.org\", \"*.example.org\"].");
+  s.row("cert", &Certificate::cert, path(), "PEM file with the certificate and the chain behind it.");
+  s.row("key", &Certificate::key, path(), "PEM file with the private key.");
+  s.row("self_signed", &Certificate::self_signed, flag(),
+        "Make a self-signed certificate for `names` and keep it in `state_dir`. For demonstrations and tests only: "
+        "browsers warn of it.");
+  return s.take();
+}
+
+Section tls_section() {
+  SectionOf<Tls> s("What is common to all HTTPS ports.");
+  s.row("min_version", &Tls::min_version, words({"1.2", "1.3"}), "The oldest TLS version that clients may use.");
+  s.row("ciphers", &Tls::ciphers, unset(text(), "Mozilla's intermediate set"),
+        "Cipher suites for TLS 1.2 as a list in OpenSSL's form. TLS 1.3 has its own, all of them good.");
+  return s.take();
+}
+
+Section http_section() {
+  SectionOf<Http> s("Limits and deadlines for HTTP clients, on all ports.");
+  s.row("max_fields", &Http::max_fields, number(8, 10'000), "Header fields in one request; more are answered 431.");
+  s.row("max_head", &Http::max_head, size(1024, 1u << 20),
+        "Size of a request's head (request line and header fields); a larger one is answered 431.");
+  s.row("max_target", &Http::max_target, size(256, 1u << 20),
+        "Length of a request's target (path and query); a longer one is answered 414.");
+  s.row("max_body", &Http::max_body, size(0), "Size of a request's body; a larger one is answered 413. 0: no limit.");
+  s.row("head_timeout", &Http::head_timeout, duration(100ms, 10min),
+        "Time for a client to send a whole request head, from its first byte; else 408.");
+  s.row("idle_timeout", &Http::idle_timeout, duration(0ms, 24h),
+        "How long a connection may wait for its next request before it is closed.");
+  s.row("body_timeout", &Http::body_timeout, duration(100ms, 24h),
+        "How long a body may stand still, in either direction, before the connection is closed.");
+  s.row("requests_per_connection", &Http::requests_per_connection, number(0, UINT64_MAX),
+        "Requests answered on one connection before it is closed. 0: no limit.");
+  s.row("server_name", &Http::server_name, text(), "Name of this server in Server and Via fields.");
+  s.row("max_connections", &Http::max_connections, number(1, 1'000'000),
+        "Client connections at once on all ports together. Above it new clients wait in the system's queue.");
+  return s.take();
+}
+
+}  // namespace genkan::conf

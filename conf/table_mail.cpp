@@ -1,0 +1,112 @@
+// Rows of [smtp] with its sections, and of [webmail].
+#include "conf/table.hpp"
+
+namespace genkan::conf {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+Section smtp_listen_section() {
+  SectionOf<SmtpListen> s("An SMTP port.");
+  s.row("name", &SmtpListen::name, unset(text(), "its first address"), "Name for the log and the status page.");
+  s.row("address", &SmtpListen::address, required(list_of(endpoint()), "[\"127.0.0.1:8025\"]"),
+        "Addresses to listen on, such as [\"0.0.0.0:25\", \"[::]:25\"].");
+  return s.take();
+}
+
+Section smtp_route_section() {
+  SectionOf<SmtpRoute> s(
+      "Where mail for a domain goes. The first route that names the recipient's domain decides; mail for a domain that "
+      "no route names is refused. Each has exactly one of `local` and `relay`.");
+  s.row("domains", &SmtpRoute::domains, required(list_of(text()), "[\"example.org\"]"),
+        "Domains of recipients: \"example.org\", \"*.example.org\" (every domain below it), \"*\" (all; put it last).");
+  s.row("local", &SmtpRoute::local, flag(), "Deliver to the mailboxes of this node (Maildir folders in `state_dir`).");
+  s.row("relay", &SmtpRoute::relay, unset(text(), "local delivery"), "Hand the mail to this [[smtp.relay]].");
+  return s.take();
+}
+
+Section member_section() {
+  SectionOf<SmtpMember> s("One mail server of the group.");
+  s.row("address", &SmtpMember::address, required(peer(25), "\"192.0.2.1:25\""),
+        "Where it listens: \"192.0.2.1:25\" or \"mail.example.org:25\".");
+  s.row("node", &SmtpMember::node, unset(text(), "its load is not known"),
+        "Name under which the agent on that host announces its load.");
+  s.row("preference", &SmtpMember::preference, number(0, 65'535),
+        "Lowest first, as in MX records; among equals the least loaded one is tried first.");
+  return s.take();
+}
+
+Section relay_section() {
+  SectionOf<SmtpRelay> s("A group of mail servers.");
+  s.row("name", &SmtpRelay::name, required(text(), "\"inside\""), "Name that routes call it by.");
+  s.row("connections", &SmtpRelay::connections, number(1, 10'000), "Connections to one member at once.");
+  s.row("connect_timeout", &SmtpRelay::connect_timeout, duration(100ms, 10min),
+        "Time for a member to accept a connection.");
+  s.row("command_timeout", &SmtpRelay::command_timeout, duration(1s, 1h), "Time for a member to answer a command.");
+  s.many("member", &SmtpRelay::members, member_section());
+  return s.take();
+}
+
+void smtp_sender_rows(SectionOf<Smtp>& s) {
+  s.row("enabled", &Smtp::enabled, flag(), "Accept mail. Needs a [[smtp.listen]].");
+  s.row("hostname", &Smtp::hostname, unset(text(), "`name` of [node]"),
+        "Name of this mail host in greetings and Received fields; should be its name in DNS.");
+  s.row("relay_from", &Smtp::relay_from, unset(list_of(cidr()), "nobody"),
+        "Clients that may send to any domain, such as [\"127.0.0.0/8\", \"192.0.2.0/24\"]. Never the whole world: that "
+        "is an "
+        "open relay.");
+  s.row("relay_for_others", &Smtp::relay_for_others, unset(text(), "such mail is refused"),
+        "The [[smtp.relay]] that carries mail from `relay_from` to domains without a route.");
+}
+
+void smtp_limit_rows(SectionOf<Smtp>& s) {
+  s.row("max_message", &Smtp::max_message, size(1024), "The largest message that is accepted (RFC 1870, SIZE).");
+  s.row("max_recipients", &Smtp::max_recipients, number(100, 100'000), "Recipients of one message.");
+  s.row("max_connections", &Smtp::max_connections, number(1, 100'000), "Sessions at once; further clients get 421.");
+  s.row("max_connections_per_address", &Smtp::max_connections_per_address, number(1, 100'000),
+        "Sessions at once from one client address.");
+  s.row("max_errors", &Smtp::max_errors, number(1, 1000),
+        "Bad or refused commands in a session until it is ended with 421.");
+  s.row("command_timeout", &Smtp::command_timeout, duration(1s, 1h), "Time for a client to send its next command.");
+  s.row("data_timeout", &Smtp::data_timeout, duration(1s, 1h), "How long a message in transfer may stand still.");
+  s.row("min_free", &Smtp::min_free, size(0),
+        "Free space that must stay on the disk of the queue; else mail is deferred with 452.");
+}
+
+void smtp_queue_rows(SectionOf<Smtp>& s) {
+  s.row("retry_first", &Smtp::retry_first, duration(1s, 24h),
+        "Time from a failed delivery to the next try; it doubles each time.");
+  s.row("retry_max", &Smtp::retry_max, duration(1s, 168h), "The longest time between two tries.");
+  s.row("expire", &Smtp::expire, duration(1min, 720h),
+        "Mail that could not be delivered for this long goes back to its sender.");
+  s.row("delay_notice", &Smtp::delay_notice, duration(0ms, 720h),
+        "The sender is told of a delay after this time; 0s means never.");
+}
+
+}  // namespace
+
+Section smtp_section() {
+  SectionOf<Smtp> s("Inbound mail: accepted into a durable queue, then delivered or relayed.");
+  smtp_sender_rows(s);
+  smtp_limit_rows(s);
+  smtp_queue_rows(s);
+  s.many("listen", &Smtp::listens, smtp_listen_section());
+  s.many("route", &Smtp::routes, smtp_route_section());
+  s.many("relay", &Smtp::relays, relay_section());
+  return s.take();
+}
+
+Section webmail_section() {
+  SectionOf<Webmail> s("The built-in webmail. A route reaches it through a pool with `webmail = true`.");
+  s.row("enabled", &Webmail::enabled, flag(), "Offer it.");
+  s.row("domains", &Webmail::domains, list_of(text()),
+        "Mail domains of its users, such as [\"example.org\"]; the first one is added to a login without a domain.");
+  s.row("session_ttl", &Webmail::session_ttl, duration(1min, 8760h), "How long a login lasts without being used.");
+  s.row("max_upload", &Webmail::max_upload, size(1024), "The largest attachment that can be uploaded.");
+  s.row("secure_cookie", &Webmail::secure_cookie, flag(),
+        "Send the login's cookie over HTTPS only. Switch it off only where there is no HTTPS at all.");
+  return s.take();
+}
+
+}  // namespace genkan::conf

@@ -1,0 +1,49 @@
+// Rows of [node], [log] and [access_log].
+#include "conf/table.hpp"
+
+namespace genkan::conf {
+
+using namespace std::chrono_literals;
+
+Section node_section() {
+  SectionOf<Node> s("This host and the process that runs on it.");
+  s.row("name", &Node::name, unset(text(), "the host's name"),
+        "Name of this node: in the status page, in what it announces to the cluster, in Received fields of mail.");
+  s.row("state_dir", &Node::state_dir, path(),
+        "Folder for everything that must outlive a restart: mail queue, mailboxes, users, generated keys.");
+  s.row("run_dir", &Node::run_dir, unset(path(), "the folder `run` in `state_dir`"),
+        "Folder for the pid file and the control socket.");
+  s.row("user", &Node::user, unset(text(), "stay the user who started it"),
+        "User to become after the ports are open. Only root can change user.");
+  s.row("group", &Node::group, unset(text(), "the group of `user`"), "Group to become, together with `user`.");
+  s.row("workers", &Node::workers, number(0, 64), "Number of worker threads; 0 means one for each processor.");
+  s.row("drain_timeout", &Node::drain_timeout, duration(0ms, 1h),
+        "How long a stop waits for requests and mail sessions that are under way before it cuts them off.");
+  s.row("name_servers", &Node::name_servers, unset(list_of(peer(53)), "those of /etc/resolv.conf"),
+        "DNS servers, asked in this order, such as [\"127.0.0.1:53\", \"[2001:db8::53]:53\"].");
+  return s.take();
+}
+
+Section log_section() {
+  SectionOf<base::LogOptions> s("What Genkan says about itself: one line for each event.");
+  s.row("format", &base::LogOptions::format, words({"text", "json"}),
+        "Form of a line: \"text\" for people, \"json\" for programs.");
+  s.row("level", &base::LogOptions::level, words({"debug", "info", "notice", "warning", "error"}),
+        "The least important events that are still written.");
+  s.row("path", &base::LogOptions::path, unset(path(), "standard error"),
+        "File to append to. It is opened again on SIGUSR1, for log rotation.");
+  s.row("queue_lines", &base::LogOptions::queue_lines, number(64, 1'000'000),
+        "Lines that may wait for the disk. When more come they are dropped and counted, so that a slow disk never "
+        "slows a request.");
+  s.row("colour", &base::LogOptions::colour, flag(), "Colours by importance, where the log goes to a terminal.");
+  return s.take();
+}
+
+Section access_log_section() {
+  SectionOf<AccessLog> s("One line in combined format for each HTTP request, as log analysers read it.");
+  s.row("path", &AccessLog::path, unset(path(), "no access log"),
+        "File to append to, or \"-\" for standard output. It is opened again on SIGUSR1.");
+  return s.take();
+}
+
+}  // namespace genkan::conf

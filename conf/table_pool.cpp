@@ -1,0 +1,74 @@
+// Rows of [[pool]], [[pool.backend]] and [pool.health].
+#include "conf/table.hpp"
+
+namespace genkan::conf {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+Section backend_section() {
+  SectionOf<Backend> s("One server of the pool.");
+  s.row("name", &Backend::name, unset(text(), "its address"), "Name for the log and the status page.");
+  s.row("address", &Backend::address, required(peer(), "\"192.0.2.1:8080\""),
+        "Where it listens: \"192.0.2.1:8080\", \"[2001:db8::1]:80\", \"unix:/run/app.sock\", or \"app.example:80\", "
+        "whose "
+        "name is looked up again whenever its DNS record runs out.");
+  s.row("node", &Backend::node, unset(text(), "its load is not known"),
+        "Name under which the agent on that host announces its load (`name` in the agent's [node]).");
+  s.row("weight", &Backend::weight, number(0, 1000),
+        "Share of the requests, compared with the other backends; 0 takes it out of service.");
+  s.row("max_connections", &Backend::max_connections, number(0, 1'000'000),
+        "Connections that this node opens to it at once; 0 means no limit.");
+  return s.take();
+}
+
+Section health_section() {
+  SectionOf<Health> s(
+      "How the pool's backends are checked. A backend that fails gets no requests until it is well again.");
+  s.row("enabled", &Health::enabled, flag(), "Check at all.");
+  s.row("type", &Health::type, words({"http", "tcp"}),
+        "\"http\" sends a request and looks at the status code, \"tcp\" only opens a connection.");
+  s.row("path", &Health::path, text(), "What the HTTP check asks for, such as \"/healthz\".");
+  s.row("host", &Health::host, unset(text(), "the backend's address"), "Host field of the HTTP check.");
+  s.row("interval", &Health::interval, duration(100ms, 1h), "Time from one check of a backend to the next.");
+  s.row("timeout", &Health::timeout, duration(10ms, 1min), "A check that takes longer has failed.");
+  s.row("rise", &Health::rise, number(1, 100), "Good checks in a row until a failed backend is used again.");
+  s.row("fall", &Health::fall, number(1, 100), "Failed checks in a row until a backend counts as failed.");
+  s.row("expect", &Health::expect, text(), "Status codes that are good, such as \"200\" or \"200-299,401\".");
+  return s.take();
+}
+
+}  // namespace
+
+Section pool_section() {
+  SectionOf<Pool> s("A group of equal backends that a [[route]] sends requests to.");
+  s.row("name", &Pool::name, required(text(), "\"app\""), "Name that routes call it by.");
+  s.row("scheduler", &Pool::scheduler, words({"round_robin", "least_connections", "chain"}),
+        "How a backend is chosen: in turn by weight, the one with the fewest requests in flight for its weight, or by "
+        "the candidacy functions of `chain`.");
+  s.row("chain", &Pool::chain, list_of(text()),
+        "Candidacy functions for the scheduler \"chain\", applied in order to the list of healthy backends; the first "
+        "one "
+        "left is used. Example: [\"byAge 5s\", \"byRandom\", \"byLogWindow\", \"byLoad\"].");
+  s.row("eject_after", &Pool::eject_after, number(0, 1000),
+        "Requests that must fail in a row at one backend until it is left out for a while; 0 means never.");
+  s.row("eject_for", &Pool::eject_for, duration(100ms, 1h),
+        "How long a backend is left out the first time. It doubles each time it fails again at once, up to 16 times.");
+  s.row("connect_timeout", &Pool::connect_timeout, duration(1ms, 5min), "Time for a backend to accept a connection.");
+  s.row("response_timeout", &Pool::response_timeout, duration(1ms, 24h),
+        "Time for a backend to begin its response, from the end of the request; else 504.");
+  s.row("idle_timeout", &Pool::idle_timeout, duration(0ms, 24h),
+        "How long an unused connection to a backend is kept. Stay below the backend's own limit.");
+  s.row("idle_connections", &Pool::idle_connections, number(0, 1'000'000),
+        "Unused connections that each worker keeps to one backend.");
+  s.row("retries", &Pool::retries, number(0, 16),
+        "Further backends to try when one fails before it has answered. Only requests that may be repeated (GET, HEAD, "
+        "PUT, DELETE, OPTIONS, TRACE) are tried again.");
+  s.row("webmail", &Pool::webmail, flag(), "The built-in webmail is this pool's only backend. Needs [webmail].");
+  s.many("backend", &Pool::backends, backend_section());
+  s.one("health", &Pool::health, health_section());
+  return s.take();
+}
+
+}  // namespace genkan::conf
