@@ -1,5 +1,6 @@
 #include "conf/check.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/address.hpp"
@@ -10,6 +11,11 @@ namespace genkan::conf {
 void Checker::add(std::string_view path, std::string what, std::string hint, bool warning) {
   const Place place = conf.place(path);
   const std::string file = place.file < conf.files.size() ? conf.files[place.file] : std::string();
+  const auto before = problems_.begin() + static_cast<std::ptrdiff_t>(known_);
+  const bool repeats = place.line != 0 && std::any_of(problems_.begin(), before, [&](const Problem& p) {
+                         return !p.warning && p.line == place.line && p.column == place.column && p.file == file;
+                       });
+  if (repeats) return;
   problems_.push_back({file, place.line, place.column, std::move(what), std::move(hint), warning});
 }
 

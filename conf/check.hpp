@@ -14,7 +14,8 @@ namespace genkan::conf {
 // Collects problems at the places of directives.
 class Checker {
  public:
-  Checker(const Conf& checked, std::vector<Problem>& problems) : conf(checked), problems_(problems) {}
+  Checker(const Conf& checked, std::vector<Problem>& problems)
+      : conf(checked), problems_(problems), known_(problems.size()) {}
 
   // `path` as in Conf::places: "pool[0].scheduler".
   void error(std::string_view path, std::string what, std::string hint = {});
@@ -26,6 +27,7 @@ class Checker {
  private:
   void add(std::string_view path, std::string what, std::string hint, bool warning);
   std::vector<Problem>& problems_;
+  std::size_t known_;  // problems from before: where one stands a value is missing, and an error would only repeat it
 };
 
 // Complains when `name` was given before to another one of its kind ("pool").

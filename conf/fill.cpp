@@ -48,12 +48,13 @@ class Filler {
 
   void directive(const Row& row, void* object, const Entry& entry, const std::string& path) {
     conf_.places[path] = entry.value.place;
-    if (entry.value.bad) return;
+    const Slot slot = row.slot(object);
     Complaint complaint;
     const auto& file = conf_.files[entry.value.place.file];
-    if (!decode(entry.value, row.type, row.name, file, row.slot(object), complaint) && !complaint.what.empty()) {
-      problem(complaint.place, std::move(complaint.what), std::move(complaint.hint));
-    }
+    if (!entry.value.bad && decode(entry.value, row.type, row.name, file, slot, complaint)) return;
+    if (!complaint.what.empty()) problem(complaint.place, std::move(complaint.what), std::move(complaint.hint));
+    // Nothing will run with this Conf; but the checks that follow must not complain of a missing secret too.
+    if (row.type.kind == Kind::secret) *std::get<std::string*>(slot) = "a secret that could not be read";
   }
 
   void child_section(const Section& child, void* object, const Entry& entry, const std::string& path,

@@ -25,8 +25,10 @@ Section certificate_section() {
       "A TLS certificate. The client's server name (SNI) chooses among them; the first one serves everybody else.");
   s.row("names", &Certificate::names, unset(list_of(text()), "the names in the certificate"),
         "Host names to use it for, such as [\"example.org\", \"*.example.org\"].");
-  s.row("cert", &Certificate::cert, path(), "PEM file with the certificate and the chain behind it.");
-  s.row("key", &Certificate::key, path(), "PEM file with the private key.");
+  s.row("cert", &Certificate::cert, example(path(), "\"/etc/genkan/tls/example.org.crt\""),
+        "PEM file with the certificate and the chain behind it.");
+  s.row("key", &Certificate::key, example(path(), "\"/etc/genkan/tls/example.org.key\""),
+        "PEM file with the private key.");
   s.row("self_signed", &Certificate::self_signed, flag(),
         "Make a self-signed certificate for `names` and keep it in `state_dir`. For demonstrations and tests only: "
         "browsers warn of it.");

@@ -22,7 +22,8 @@ Section smtp_route_section() {
   s.row("domains", &SmtpRoute::domains, required(list_of(text()), "[\"example.org\"]"),
         "Domains of recipients: \"example.org\", \"*.example.org\" (every domain below it), \"*\" (all; put it last).");
   s.row("local", &SmtpRoute::local, flag(), "Deliver to the mailboxes of this node (Maildir folders in `state_dir`).");
-  s.row("relay", &SmtpRoute::relay, unset(text(), "local delivery"), "Hand the mail to this [[smtp.relay]].");
+  s.row("relay", &SmtpRoute::relay, example(unset(text(), "none"), "\"inside\""),
+        "Hand the mail to this [[smtp.relay]].");
   return s.take();
 }
 

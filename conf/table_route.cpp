@@ -25,8 +25,8 @@ Section route_section() {
         "Condition: this regular expression is found in the User-Agent field, such as \"iphone|android\".");
   s.row("headers", &Route::headers, unset(list_of(text()), "any fields"),
         "Conditions on header fields, as \"Name: pattern\"; all must hold. Example: [\"X-Beta: ^yes$\"].");
-  s.row("pool", &Route::pool, unset(text(), "another action"), "Action: send the request to this [[pool]].");
-  s.row("redirect", &Route::redirect, unset(text(), "another action"),
+  s.row("pool", &Route::pool, example(unset(text(), "none"), "\"app\""), "Action: send the request to this [[pool]].");
+  s.row("redirect", &Route::redirect, unset(text(), "none"),
         "Action: redirect to this URL. {host}, {path}, {query} and {target} (path with query) come from the request: "
         "\"https://{host}{target}\".");
   s.row(
@@ -34,7 +34,7 @@ Section route_section() {
       "Action: answer with this status code (200 to 599) and `body`. With `redirect`: its code (301, 302, 303, 307 or "
       "308; 0 means 302).");
   s.row("body", &Route::body, text(), "Text of a fixed answer. It is HTML when it begins with \"<\".");
-  s.row("root", &Route::root, unset(path(), "another action"),
+  s.row("root", &Route::root, unset(path(), "none"),
         "Action: serve the files below this folder. `path_prefix` is cut off before the file is looked for.");
   s.row("cache", &Route::cache, flag(), "With `pool`: keep and reuse responses where HTTP allows it.");
   s.row("host_to_backend", &Route::host_to_backend, unset(text(), "as the client sent it"),

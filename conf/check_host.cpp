@@ -1,0 +1,207 @@
+// Checks that need the host: files, folders, users, network interfaces. The rest is in check.hpp.
+#include <grp.h>
+#include <net/if.h>
+#include <pwd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/address.hpp"
+#include "base/clock.hpp"
+#include "base/crypto_certificate.hpp"
+#include "conf/check.hpp"
+#include "conf/sources.hpp"
+
+namespace genkan::conf {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::size_t kMaxPem = 1u << 20;
+
+// Whoever the process will be when it writes: the configured user, else the one who runs this check.
+struct Writer {
+  ::uid_t uid = ::geteuid();
+  std::vector<::gid_t> groups;
+
+  bool may(const struct ::stat& info, unsigned bits) const {
+    if (uid == 0) return true;
+    if (info.st_uid == uid) return (info.st_mode >> 6 & bits) == bits;
+    for (const auto gid : groups) {
+      if (info.st_gid == gid) return (info.st_mode >> 3 & bits) == bits;
+    }
+    return (info.st_mode & bits) == bits;
+  }
+};
+
+std::optional<std::string> slurp_or_complain(Checker& check, const std::string& path, const std::string& place) {
+  std::string text, why;
+  if (slurp(path, kMaxPem, text, why)) return text;
+  check.error(place, "`" + path + "` can't be read: " + why);
+  return std::nullopt;
+}
+
+std::string list(const std::vector<std::string>& names) {
+  std::string out;
+  for (const auto& name : names) out += (out.empty() ? "" : ", ") + name;
+  return out;
+}
+
+void check_certificate(Checker& check, const Certificate& cert, const std::string& place) {
+  if (cert.self_signed || cert.cert.empty() || cert.key.empty()) return;
+  const auto cert_pem = slurp_or_complain(check, cert.cert, place + ".cert");
+  const auto key_pem = slurp_or_complain(check, cert.key, place + ".key");
+  if (!cert_pem) return;
+  std::string why;
+  const auto facts = base::read_certificate(*cert_pem, why);
+  if (!facts) return check.error(place + ".cert", "`" + cert.cert + "`: " + why);
+  const auto now = WallClock::now();
+  if (facts->not_after < now) {
+    check.warning(place + ".cert", "`" + cert.cert + "` has run out");
+  } else if (facts->not_after < now + 14 * 24h) {
+    check.warning(place + ".cert", "`" + cert.cert + "` runs out within 14 days");
+  } else if (facts->not_before > now) {
+    check.warning(place + ".cert", "`" + cert.cert + "` is not valid yet");
+  }
+  for (const auto& name : cert.names) {
+    if (!facts->covers(name)) {
+      check.error(place + ".names", "the certificate `" + cert.cert + "` is not for `" + name + "`",
+                  "it is for " + list(facts->names));
+    }
+  }
+  if (key_pem && !base::check_private_key(*cert_pem, *key_pem, why)) {
+    check.error(place + ".key", "`" + cert.key + "`: " + why);
+  }
+}
+
+Writer check_user(Checker& check) {
+  const Node& node = check.conf.node;
+  Writer writer;
+  writer.groups.resize(256);
+  const int own = ::getgroups(static_cast<int>(writer.groups.size()), writer.groups.data());
+  writer.groups.resize(own > 0 ? static_cast<std::size_t>(own) : 0);
+  writer.groups.push_back(::getegid());
+  if (!node.user.empty()) {
+    const ::passwd* user = ::getpwnam(node.user.c_str());
+    if (user == nullptr) {
+      check.error("node.user", "there is no user `" + node.user + "`", "adduser --system --group " + node.user);
+    } else if (::geteuid() != 0 && ::geteuid() != user->pw_uid) {
+      check.warning("node.user", "only root can become `" + node.user + "`");
+    } else {
+      writer.uid = user->pw_uid;
+      writer.groups = {user->pw_gid};
+    }
+  }
+  if (!node.group.empty()) {
+    const ::group* group = ::getgrnam(node.group.c_str());
+    if (group == nullptr) {
+      check.error("node.group", "there is no group `" + node.group + "`");
+    } else {
+      writer.groups.push_back(group->gr_gid);
+    }
+  }
+  return writer;
+}
+
+// A folder that can be written to, or made. Root makes it itself before it becomes the user.
+void check_writable_folder(Checker& check, const Writer& writer, const std::string& path, const std::string& place) {
+  struct ::stat info {};
+  constexpr unsigned kWriteAndEnter = 3;
+  if (::stat(path.c_str(), &info) == 0) {
+    if (!S_ISDIR(info.st_mode)) return check.error(place, "`" + path + "` is not a folder");
+    if (!writer.may(info, kWriteAndEnter)) {
+      check.error(place, "`" + path + "` can't be written to by the user who will run it", "chown or another folder");
+    }
+    return;
+  }
+  std::filesystem::path above = path;
+  do {
+    above = above.has_parent_path() && above.parent_path() != above ? above.parent_path() : std::filesystem::path(".");
+  } while (::stat(above.c_str(), &info) != 0 && above != "." && above != "/");
+  if (!S_ISDIR(info.st_mode)) {
+    check.error(place, "`" + path + "` can't be made: `" + above.string() + "` is not a folder");
+  } else if (::access(above.c_str(), W_OK | X_OK) != 0) {
+    check.error(place,
+                "`" + path + "` is not there and can't be made in `" + above.string() + "`: " + std::strerror(errno));
+  }
+}
+
+void check_log_file(Checker& check, const std::string& path, const std::string& place) {
+  if (path.empty() || path == "-") return;
+  struct ::stat info {};
+  if (::stat(path.c_str(), &info) == 0) {
+    if (S_ISDIR(info.st_mode)) return check.error(place, "`" + path + "` is a folder");
+    if (::access(path.c_str(), W_OK) != 0)
+      check.error(place, "`" + path + "` can't be written to: " + std::strerror(errno));
+    return;
+  }
+  const auto folder = std::filesystem::path(path).parent_path();
+  if (!folder.empty() && (::stat(folder.c_str(), &info) != 0 || !S_ISDIR(info.st_mode))) {
+    check.error(place, "`" + path + "` can't be made: there is no folder `" + folder.string() + "`");
+  }
+}
+
+void check_root(Checker& check, const std::string& root, const std::string& place) {
+  struct ::stat info {};
+  if (::stat(root.c_str(), &info) != 0) {
+    check.error(place, "`" + root + "`: " + std::strerror(errno));
+  } else if (!S_ISDIR(info.st_mode)) {
+    check.error(place, "`" + root + "` is not a folder");
+  } else if (::access(root.c_str(), R_OK | X_OK) != 0) {
+    check.error(place, "`" + root + "` can't be read: " + std::strerror(errno));
+  }
+}
+
+void check_unix_folder(Checker& check, const std::string& address, const std::string& place) {
+  const auto endpoint = base::Endpoint::parse(address);
+  if (!endpoint || !endpoint->is_unix() || endpoint->unix_path.front() != '/') return;
+  const auto folder = std::filesystem::path(endpoint->unix_path).parent_path();
+  struct ::stat info {};
+  if (::stat(folder.c_str(), &info) != 0 || !S_ISDIR(info.st_mode)) {
+    check.error(place, "there is no folder `" + folder.string() + "` for the socket");
+  }
+}
+
+void check_interface(Checker& check, const std::string& name, const std::string& place) {
+  if (!name.empty() && ::if_nametoindex(name.c_str()) == 0) {
+    // It may come later: a bridge, a bond, a tunnel.
+    check.warning(place, "there is no network interface `" + name + "` now");
+  }
+}
+
+}  // namespace
+
+void check_host(const Conf& conf, std::vector<Problem>& problems) {
+  Checker check(conf, problems);
+  const Writer writer = check_user(check);
+  check_writable_folder(check, writer, conf.node.state_dir, "node.state_dir");
+  if (check.written("node.run_dir")) check_writable_folder(check, writer, conf.node.run_dir, "node.run_dir");
+  check_log_file(check, conf.log.path, "log.path");
+  check_log_file(check, conf.access_log.path, "access_log.path");
+  for (std::size_t i = 0; i < conf.certificates.size(); ++i) {
+    check_certificate(check, conf.certificates[i], at("certificate", i));
+  }
+  for (std::size_t i = 0; i < conf.listens.size(); ++i) {
+    for (const auto& address : conf.listens[i].address) check_unix_folder(check, address, at("listen", i, "address"));
+  }
+  for (std::size_t i = 0; i < conf.smtp.listens.size(); ++i) {
+    for (const auto& address : conf.smtp.listens[i].address) {
+      check_unix_folder(check, address, at("smtp.listen", i, "address"));
+    }
+  }
+  for (std::size_t i = 0; i < conf.routes.size(); ++i) {
+    if (!conf.routes[i].root.empty()) check_root(check, conf.routes[i].root, at("route", i, "root"));
+  }
+  if (conf.cluster.enabled) check_interface(check, conf.cluster.interface, "cluster.interface");
+  for (std::size_t i = 0; i < conf.vips.size(); ++i) {
+    check_interface(check, conf.vips[i].interface, at("vip", i, "interface"));
+  }
+}
+
+}  // namespace genkan::conf
