@@ -57,6 +57,7 @@ void Socket::note(unsigned events) noexcept {
   if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) read_ready = true;
   if (events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) write_ready = true;
   if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) hung_up = true;
+  if (events & (EPOLLHUP | EPOLLERR)) broken = true;
 }
 
 }  // namespace genkan::net

@@ -15,6 +15,7 @@ struct Socket {
   bool read_ready = true;   // recv may succeed
   bool write_ready = true;  // send may succeed
   bool hung_up = false;     // the peer closed its side, or the connection broke: always readable now
+  bool broken = false;      // reset, or closed both ways: writing is pointless
 
   // As recv/sendmsg: n, 0 (end of stream, recv only), or -1 with errno (EAGAIN without asking the kernel when not
   // ready).

@@ -71,7 +71,7 @@ void Transport::on_timer() noexcept {
 }
 
 void Transport::on_ready(std::uint32_t events) noexcept {
-  const bool was_up = !socket_.hung_up;
+  const bool was_up = !socket_.broken;
   socket_.note(events);
   std::array<std::coroutine_handle<>, 2> done{};
   if (reader_ && reader_->attempt()) done[0] = std::exchange(reader_, nullptr)->handle_;
@@ -83,7 +83,7 @@ void Transport::on_ready(std::uint32_t events) noexcept {
       writer_->deadline_ = loop_.now() + write_timeout_;  // progress
     }
   }
-  if (was_up && socket_.hung_up && hangup_ && !done[0]) std::exchange(hangup_, nullptr)->on_hangup();
+  if (was_up && socket_.broken && hangup_) std::exchange(hangup_, nullptr)->on_hangup();
   // From here on `this` may be gone.
   if (done[1]) loop_.defer(done[1]);
   if (done[0]) done[0].resume();
@@ -149,8 +149,8 @@ void Transport::Write::consume(std::size_t n) noexcept {
 
 bool Transport::Write::attempt() noexcept {
   Transport& t = transport_;
-  if (t.failed_) {
-    error_ = t.failed_;
+  if (t.failed_ || t.write_failed_) {
+    error_ = t.failed_ ? t.failed_ : t.write_failed_;
     return true;
   }
   if (t.tls_) return attempt_tls();
@@ -167,7 +167,7 @@ bool Transport::Write::attempt() noexcept {
     }
     if (n < 0) {
       if (would_block()) return false;
-      error_ = t.failed_ = last_error();
+      error_ = t.write_failed_ = last_error();
       return true;
     }
     consume(static_cast<std::size_t>(n));
@@ -191,7 +191,7 @@ bool Transport::Write::attempt_tls() noexcept {
     TlsWant want = TlsWant::nothing;
     const ssize_t n = t.tls_->write(t.socket_, next.data(), next.size(), want, error_);
     if (n < 0) {
-      if (error_) t.failed_ = error_;
+      if (error_) t.write_failed_ = error_;
       return static_cast<bool>(error_);
     }
     consume(static_cast<std::size_t>(n));
@@ -203,6 +203,20 @@ void Transport::Write::keep() noexcept {
   if (head_.empty()) return;
   kept_.assign(head_);
   head_ = kept_;
+}
+
+void Transport::read_deadline(Time t) noexcept {
+  read_deadline_ = t;
+  if (!reader_) return;
+  reader_->deadline_ = t;
+  if (read_timeout_ != Duration::max()) reader_->deadline_ = std::min(t, loop_.now() + read_timeout_);
+  arm();
+}
+
+void Transport::cancel_read() noexcept {
+  if (!reader_) return;
+  reader_->error_ = Errc::cancelled;
+  loop_.defer(std::exchange(reader_, nullptr)->handle_);
 }
 
 void Transport::cancel() noexcept {
@@ -222,7 +236,7 @@ void Transport::shutdown_write() noexcept {
 
 void Transport::close() noexcept {
   if (!socket_.fd) return;
-  if (tls_ && !failed_) tls_->close_notify(socket_);
+  if (tls_ && !failed_ && !write_failed_) tls_->close_notify(socket_);
   loop_.wheel().cancel(*this);
   loop_.unwatch(socket_.fd.get(), *this);
   socket_.fd.reset();

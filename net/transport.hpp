@@ -128,15 +128,17 @@ class Transport final : private Pollable, private Timer {
   void write_timeout(Duration d) noexcept { write_timeout_ = d; }
 
   void cancel() noexcept;          // outstanding and later operations fail with Errc::cancelled
+  void cancel_read() noexcept;     // only the outstanding read
   void shutdown_write() noexcept;  // close_notify and FIN
-  void close() noexcept;           // nothing may be outstanding
+  void close() noexcept;           // nothing may be outstanding; TLS: with close_notify unless failed
   void reset() noexcept;           // close with RST: the peer must not take what it got for complete
 
   bool peer_closed() const noexcept { return socket_.hung_up; }  // FIN, RST or error was seen
+  bool broken() const noexcept { return socket_.broken; }        // RST, or closed both ways
   bool read_would_block() const noexcept {
     return !socket_.read_ready && unread_.empty() && !(tls_ && tls_->pending());
   }
-  // Called once, on the loop, when the peer hangs up while the stream is open; must not destroy the Transport.
+  // Called once, on the loop, when the connection breaks (a FIN alone is not that); must not destroy the Transport.
   struct HangupListener {
     virtual void on_hangup() noexcept = 0;
 
@@ -173,7 +175,7 @@ class Transport final : private Pollable, private Timer {
   Duration read_timeout_ = Duration::max();
   Duration write_timeout_ = Duration::max();
   std::uint64_t bytes_in_ = 0, bytes_out_ = 0;
-  Error failed_;
+  Error failed_, write_failed_;  // a write that failed leaves what the peer said last readable
   int burst_ = kBurst;
   HangupListener* hangup_ = nullptr;
   std::string unread_;

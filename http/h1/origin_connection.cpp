@@ -1,0 +1,315 @@
+#include "http/h1/origin_connection.hpp"
+
+#include <charconv>
+#include <string>
+
+#include "base/text.hpp"
+#include "http/h1/writer.hpp"
+
+namespace genkan::http {
+namespace {
+
+using Stage = OriginFailure::Stage;
+
+constexpr std::size_t kJoin = 4 * 1024;
+constexpr int kMaxInterims = 16;
+constexpr Duration kContinueWait = std::chrono::seconds(1);  // RFC 9110 10.1.1: not for an indefinite period
+
+// RFC 9110 8.6: these get a length even when it is zero.
+bool expects_content(Method m) noexcept { return m == Method::post || m == Method::put || m == Method::patch; }
+
+}  // namespace
+
+OriginConnection::OriginConnection(OriginPool& pool, base::Endpoint to, std::unique_ptr<net::Transport> transport)
+    : pool_(pool), to_(std::move(to)), transport_(std::move(transport)), reader_(*transport_) {}
+
+OriginConnection::~OriginConnection() {
+  if (request_ && request_->informer) request_->informer->on_gone(nullptr);
+}
+
+void OriginConnection::begin(Request& request, const OriginLimits& limits) {
+  request_ = &request;
+  limits_ = limits;
+  upload_error_ = {};
+  interims_ = 0;
+  keep_ = chunked_ = between_ = uploading_ = await_continue_ = released_ = clients_fault_ = answered_ = false;
+  idle_timeout = limits.idle_timeout;
+  idle_limit = limits.idle_connections;
+  reader_.begin();
+  transport_->write_timeout(limits.body_timeout);
+  transport_->read_timeout(Duration::max());
+  transport_->read_deadline(Time::max());
+  if (request.informer) request.informer->on_gone(this);
+}
+
+void OriginConnection::on_client_gone() noexcept {
+  clients_fault_ = true;
+  transport_->cancel();
+}
+
+bool OriginConnection::fail(OriginFailure& failure, Stage stage, Error error) noexcept {
+  failure.stage = stage;
+  failure.error = error;
+  failure.reused = failure.reused && !answered_ && error != Errc::timed_out;
+  failure.clients_fault = clients_fault_;
+  return false;
+}
+
+// The request head, in the scratch; empty when it does not fit. Decides the request's framing.
+std::string_view OriginConnection::write_head(std::string_view target, std::string_view host, bool whole,
+                                              const Chunk& first) {
+  Request& r = *request_;
+  h1::HeadWriter out(transport_->loop().scratch());
+  out.put(r.method_text);
+  out.put(" ");
+  out.put(target);
+  out.put(" HTTP/1.1\r\n");
+  out.field("Host", host);
+  r.fields.each([&](std::string_view name, std::string_view value, FieldId id) {
+    if (id == FieldId::host || id == FieldId::content_length || id == FieldId::transfer_encoding) return;
+    if (id == FieldId::expect && !r.expects_continue) return;
+    out.field(name, value);
+  });
+  chunked_ = false;
+  if (r.body) {
+    auto length = r.body->length();
+    if (!length && whole && !r.body->trailers()) length = first.data.size();
+    if (length) {
+      out.put("Content-Length: ");
+      out.number(*length);
+      out.put("\r\n");
+    } else {
+      out.put("Transfer-Encoding: chunked\r\n");
+      chunked_ = true;
+    }
+  } else if (expects_content(r.method)) {
+    out.put("Content-Length: 0\r\n");
+  }
+  out.end();
+  return out.overflow() || out.room() < kJoin + 32 ? std::string_view() : out.text();
+}
+
+net::Task<bool> OriginConnection::send(std::string_view target, std::string_view host, OriginPool::Replay& replay,
+                                       OriginFailure& failure) {
+  Request& r = *request_;
+  Chunk first;
+  bool have = r.body == nullptr;
+  if (have) {
+    first.last = true;
+  } else if (replay.polled) {
+    first = replay.first;
+    have = true;
+  } else if (!r.expects_continue) {
+    Result<Chunk> polled = Chunk{};
+    have = r.body->poll(polled);
+    if (!polled) {
+      clients_fault_ = true;
+      co_return fail(failure, Stage::send, polled.error());
+    }
+    if (have) {
+      first = *polled;
+      replay.polled = true;
+      replay.first = first;
+    }
+  }
+  const bool whole = have && first.last;
+  failure.content_lost = replay.polled && !replay.first.last;
+  std::string_view text = write_head(target, host, whole, first);
+  if (text.empty()) co_return fail(failure, Stage::send, Errc::too_large);
+  std::string_view content = first.data;
+  if (chunked_ && !content.empty()) {
+    std::span<char> scratch = transport_->loop().scratch();
+    char* at = std::to_chars(scratch.data() + text.size(), scratch.data() + text.size() + 20, content.size(), 16).ptr;
+    *at++ = '\r', *at++ = '\n';
+    text = {scratch.data(), static_cast<std::size_t>(at - scratch.data())};
+    between_ = true;
+  }
+  if (!content.empty() && content.size() <= kJoin) {
+    std::span<char> scratch = transport_->loop().scratch();
+    content.copy(scratch.data() + text.size(), content.size());
+    text = {scratch.data(), text.size() + content.size()};
+    content = {};
+  }
+  const auto sent = co_await transport_->write(text, content);
+  if (!sent) co_return fail(failure, Stage::send, sent.error());
+  if (whole) {
+    if (chunked_) {  // trailers are there, or the length was unknown
+      const Fields* trailers = r.body->trailers();
+      std::string tail = between_ ? "\r\n0\r\n" : "0\r\n";
+      append_trailers(tail, trailers);
+      const auto ended = co_await transport_->write(tail);
+      if (!ended) co_return fail(failure, Stage::send, ended.error());
+    }
+    transport_->read_deadline(transport_->loop().now() + limits_.response_timeout);
+    co_return true;
+  }
+  if (r.expects_continue && !replay.polled) {
+    await_continue_ = true;
+    transport_->read_deadline(transport_->loop().now() + kContinueWait);
+  } else {
+    failure.content_lost = true;
+    start_upload();
+  }
+  co_return true;
+}
+
+void OriginConnection::append_trailers(std::string& tail, const Fields* trailers) {
+  if (trailers) {
+    trailers->each([&](std::string_view name, std::string_view value, FieldId) {
+      if (!h1::forbidden_in_trailers(name)) tail.append(name).append(": ").append(value).append("\r\n");
+    });
+  }
+  tail += "\r\n";
+}
+
+void OriginConnection::start_upload() {
+  await_continue_ = false;
+  uploading_ = true;
+  transport_->read_deadline(Time::max());
+  net::spawn(transport_->loop(), upload(*this, request_->body));
+}
+
+// Runs beside receive(). When the connection was released meanwhile, it ends it.
+net::Task<void> OriginConnection::upload(OriginConnection& self, Body* body) {
+  net::Transport& transport = *self.transport_;
+  char prefix[32];
+  Result<Chunk> chunk = Chunk{};
+  bool done = false;
+  while (!done && !self.released_) {
+    if (!body->poll(chunk)) chunk = co_await body->fetch();
+    if (self.released_) break;
+    if (!chunk) {
+      self.upload_error_ = chunk.error();
+      self.clients_fault_ = true;
+      transport.cancel();  // the origin sees a reset: release() closes it so
+      break;
+    }
+    done = chunk->last;
+    std::string_view before;
+    if (self.chunked_ && !chunk->data.empty()) {
+      char* at = prefix;
+      if (self.between_) *at++ = '\r', *at++ = '\n';
+      at = std::to_chars(at, prefix + 24, chunk->data.size(), 16).ptr;
+      *at++ = '\r', *at++ = '\n';
+      before = {prefix, static_cast<std::size_t>(at - prefix)};
+      self.between_ = true;
+    }
+    if (!before.empty() || !chunk->data.empty()) {
+      const auto sent = co_await transport.write(before, chunk->data);
+      if (!sent) {
+        self.upload_error_ = sent.error();  // an early answer may still be read
+        break;
+      }
+    }
+  }
+  if (done && self.chunked_ && !self.upload_error_ && !self.released_) {
+    std::string tail = self.between_ ? "\r\n0\r\n" : "0\r\n";
+    append_trailers(tail, body->trailers());
+    const auto sent = co_await transport.write(tail);
+    if (!sent) self.upload_error_ = sent.error();
+  }
+  self.uploading_ = false;
+  if (self.released_) {
+    self.pool_.dispose(self);
+    co_return;
+  }
+  transport.read_deadline(transport.loop().now() + self.limits_.response_timeout);
+}
+
+net::Task<bool> OriginConnection::receive(OriginFailure& failure) {
+  const h1::HeadLimits limits{limits_.max_head, limits_.max_fields};
+  for (;;) {
+    Result<std::string_view> head = std::string_view();
+    if (!reader_.poll_head(limits, head)) head = co_await reader_.read_head(limits);
+    if (!head) {
+      answered_ = answered_ || reader_.has_buffered();
+      if (head.error() == Errc::timed_out && await_continue_) {
+        failure.content_lost = true;
+        start_upload();
+        continue;
+      }
+      co_return fail(failure, Stage::head, head.error());
+    }
+    answered_ = true;
+    const Step step = co_await take_head(*head, failure);
+    if (step != Step::again) co_return step == Step::done;
+  }
+}
+
+net::Task<OriginConnection::Step> OriginConnection::take_head(std::string_view head, OriginFailure& failure) {
+  h1::StatusLine line;
+  head_.fields.clear(head.data());
+  const bool parsed = h1::parse_response(head, line, head_.fields) == h1::HeadError::none;
+  if (!parsed || line.status < 100 || line.status > 599 || line.status == 101) {
+    fail(failure, Stage::head, Errc::malformed);
+    co_return Step::failed;
+  }
+  head_.status = line.status;
+  head_.reason = line.reason;
+  head_.minor_version = line.minor_version;
+  h1::Framing framing;
+  if (!h1::response_framing(head_.fields, line.status, line.minor_version, request_->method, framing)) {
+    fail(failure, Stage::head, Errc::malformed);
+    co_return Step::failed;
+  }
+  const bool keeps = h1::keeps_alive(head_.fields, line.minor_version);
+  h1::remove_hop_by_hop(head_.fields);
+  if (line.status < 200) {
+    if (++interims_ > kMaxInterims) {
+      fail(failure, Stage::head, Errc::malformed);
+      co_return Step::failed;
+    }
+    if (request_->informer) {
+      const auto informed = co_await request_->informer->inform(head_);
+      clients_fault_ = clients_fault_ || !informed;
+    }
+    if (line.status == 100 && await_continue_) {
+      failure.content_lost = true;
+      start_upload();
+    }
+    reader_.begin();
+    co_return Step::again;
+  }
+  keep_ = keeps && framing.kind != h1::Framing::Kind::until_close && !await_continue_;
+  await_continue_ = false;
+  reader_.begin_body(framing);
+  transport_->read_deadline(Time::max());
+  transport_->read_timeout(limits_.body_timeout);
+  co_return Step::done;
+}
+
+std::optional<std::uint64_t> OriginConnection::length() const {
+  const h1::Framing f = reader_.framing();
+  if (f.kind == h1::Framing::Kind::length) return f.length;
+  if (f.kind == h1::Framing::Kind::none) return 0;
+  return std::nullopt;
+}
+
+bool OriginConnection::reusable() const noexcept {
+  return !transport_->peer_closed() && transport_->read_would_block();
+}
+
+void OriginConnection::abandon() noexcept {
+  if (!uploading_) transport_->reset();
+  keep_ = false;
+  release();
+}
+
+void OriginConnection::release() noexcept {
+  if (request_ && request_->informer) request_->informer->on_gone(nullptr);
+  request_ = nullptr;
+  if (uploading_) {  // the uploader still runs: it ends the connection
+    released_ = true;
+    transport_->cancel();
+    return;
+  }
+  const bool whole = keep_ && !upload_error_ && reader_.body_done() && !reader_.has_buffered();
+  if (whole && reusable()) {
+    reader_.trim();
+    pool_.give_back(std::unique_ptr<OriginConnection>(this));
+  } else {
+    pool_.dispose(*this);
+  }
+}
+
+}  // namespace genkan::http

@@ -1,0 +1,72 @@
+// One HTTP/1.1 connection to a backend.
+//
+//   idle -> send -> head (1xx passed on) -> content -> idle | closed
+//            `-> upload, on its own, while the head is awaited: an origin may answer early
+//
+// What must stay true: a connection returns to the pool only when the request was sent whole, the answer read whole,
+// and nothing came after it; when the client's content breaks, the origin sees a reset and never a clean end.
+#pragma once
+
+#include <memory>
+
+#include "http/h1/reader.hpp"
+#include "http/origin.hpp"
+
+namespace genkan::http {
+
+class OriginConnection final : public Body, private Informer::GoneListener {
+ public:
+  OriginConnection(OriginPool& pool, base::Endpoint to, std::unique_ptr<net::Transport> transport);
+  ~OriginConnection() override;
+
+  void begin(Request& request, const OriginLimits& limits);
+  net::Task<bool> send(std::string_view target, std::string_view host, OriginPool::Replay& replay,
+                       OriginFailure& failure);
+  net::Task<bool> receive(OriginFailure& failure);
+  ResponseHead* head() noexcept { return &head_; }
+
+  // Body: the answer's content.
+  bool poll(Result<Chunk>& out) override { return reader_.poll_body(out); }
+  net::Task<Result<Chunk>> fetch() override { return reader_.fetch_body(); }
+  std::optional<std::uint64_t> length() const override;
+  const Fields* trailers() const override { return reader_.trailers(); }
+  void release() noexcept override;
+  void abandon() noexcept;  // instead of an answer: the origin must not take the request for complete
+
+  bool reusable() const noexcept;  // an idle one: the origin has neither closed nor said anything
+  Time idle_since{};
+  Duration idle_timeout{};
+  std::size_t idle_limit = 0;
+  const base::Endpoint& to() const noexcept { return to_; }
+
+ private:
+  enum class Step { again, done, failed };
+
+  void on_client_gone() noexcept override;
+  std::string_view write_head(std::string_view target, std::string_view host, bool whole, const Chunk& first);
+  static void append_trailers(std::string& tail, const Fields* trailers);
+  void start_upload();
+  static net::Task<void> upload(OriginConnection& self, Body* body);
+  net::Task<Step> take_head(std::string_view head, OriginFailure& failure);
+  bool fail(OriginFailure& failure, OriginFailure::Stage stage, Error error) noexcept;
+
+  OriginPool& pool_;
+  base::Endpoint to_;
+  std::unique_ptr<net::Transport> transport_;
+  h1::Reader reader_;
+  ResponseHead head_;
+  Request* request_ = nullptr;
+  OriginLimits limits_;
+  Error upload_error_;
+  int interims_ = 0;
+  bool keep_ = false;
+  bool chunked_ = false;  // the request's framing
+  bool between_ = false;  // a chunk's data was sent, its CRLF is due
+  bool uploading_ = false;
+  bool await_continue_ = false;
+  bool released_ = false;
+  bool clients_fault_ = false;
+  bool answered_ = false;  // a byte of the answer was seen
+};
+
+}  // namespace genkan::http

@@ -1,0 +1,69 @@
+// Reads messages off a transport: heads into a Block with a floor, so that the head's views live as long as the
+// message, and content after it. One per connection and direction; server and origin side share it.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "http/body.hpp"
+#include "http/h1/chunked.hpp"
+#include "http/h1/framing.hpp"
+#include "http/h1/parser.hpp"
+#include "net/block.hpp"
+#include "net/task.hpp"
+#include "net/transport.hpp"
+
+namespace genkan::http::h1 {
+
+class Reader {
+ public:
+  explicit Reader(net::Transport& transport) : transport_(transport) {}
+
+  // --- heads -----------------------------------------------------------------------------------------------------
+  // Begins a message: what was received beyond the last one moves to the front.
+  void begin();
+  bool has_buffered() const noexcept { return at_ < end_; }
+  // Skips empty lines before a request line (RFC 9112 2.2): false when something else or nothing is there.
+  void skip_empty_lines() noexcept;
+  // Waits for a whole head. Errc::end_of_stream (nothing, or half a head), Errc::too_large, Errc::malformed,
+  // Errc::exhausted (too many fields), Errc::timed_out.
+  net::Task<Result<std::string_view>> read_head(HeadLimits limits);
+  // As read_head when everything is there already: no waiting, no frame. False: call read_head.
+  bool poll_head(const HeadLimits& limits, Result<std::string_view>& out);
+  bool seen_line() const noexcept { return scanner_.lines() > 0; }  // of the head that is being read
+  // Gives the buffer back when it is empty: an idle connection holds none.
+  void trim() noexcept;
+
+  // --- content ---------------------------------------------------------------------------------------------------
+  void begin_body(Framing framing) noexcept;
+  bool poll_body(Result<Chunk>& out);
+  net::Task<Result<Chunk>> fetch_body();
+  bool body_done() const noexcept { return done_; }
+  std::uint64_t body_left() const noexcept { return framing_.kind == Framing::Kind::length ? left_ : 0; }
+  Framing framing() const noexcept { return framing_; }
+  const Fields* trailers() const noexcept { return decoder_.trailers(); }
+  std::uint64_t body_bytes() const noexcept { return body_bytes_; }
+
+  // Raw bytes beyond the head (tunnels): what is buffered.
+  std::string_view take_buffered() noexcept;
+
+ private:
+  bool make_room(std::size_t max_bytes);
+  bool from_buffer(Result<Chunk>& out);
+  void room_for_body();
+
+  net::Transport& transport_;
+  net::Block block_, body_block_;  // body_block_: content that does not fit behind the head
+  std::size_t start_ = 0;          // of this message, in block_
+  std::size_t at_ = 0, end_ = 0;   // unread bytes in active()
+  bool in_body_block_ = false;
+  HeadScanner scanner_;
+  Framing framing_;
+  ChunkedDecoder decoder_;
+  std::uint64_t left_ = 0, body_bytes_ = 0;
+  bool done_ = true;
+
+  char* active() noexcept { return in_body_block_ ? body_block_.data() : block_.data(); }
+};
+
+}  // namespace genkan::http::h1

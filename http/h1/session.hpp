@@ -1,0 +1,91 @@
+// One HTTP/1.1 connection of a client.
+//
+//   idle --bytes--> head --400/408/414/431/501/505--> closing
+//                    |
+//                    v
+//                 handler --response--> send --keep--> idle
+//                                         `--close or broken--> closing
+//
+// What must stay true: nothing malformed reaches a handler; after an error of framing the connection closes; a body
+// that broke on its way is never ended cleanly; a response is complete or visibly not.
+#pragma once
+
+#include <memory>
+
+#include "http/h1/reader.hpp"
+#include "http/h1/writer.hpp"
+#include "http/server.hpp"
+#include "net/task.hpp"
+
+namespace genkan::http::h1 {
+
+class ServerSession final : public Session, private Informer, private net::Transport::HangupListener {
+ public:
+  ServerSession(Server& server, net::Transport& transport, const Entrance& entrance, base::Endpoint local);
+  ~ServerSession();
+  ServerSession(const ServerSession&) = delete;
+
+  net::Task<void> run();
+  void drain() noexcept override;
+  void cancel() noexcept override;
+
+ private:
+  // The request's content as handlers pull it. At most one fetch is outstanding.
+  class RequestBody final : public Body {
+   public:
+    explicit RequestBody(ServerSession& session) : session_(session) {}
+    bool poll(Result<Chunk>& out) override;
+    net::Task<Result<Chunk>> fetch() override;
+    std::optional<std::uint64_t> length() const override;
+    const Fields* trailers() const override { return session_.reader_.trailers(); }
+    void release() noexcept override {}
+
+   private:
+    ServerSession& session_;
+  };
+
+  enum class Next { keep, close, linger };
+
+  net::Task<Result<std::string_view>> next_head();
+  void begin_request(const char* base);
+  net::Task<Next> serve_one(std::string_view head);
+  int check_request(const RequestLine& line);  // 0, or the status to refuse with
+  net::Task<Next> refuse(int status, std::string_view why);
+  net::Task<Next> answer(Response response);
+  net::Task<Result<void>> send(Response& response, bool& keep, Outcome& outcome);
+  net::Task<Result<void>> send_body(Body& body, bool chunked, Result<Chunk> next, std::string_view head,
+                                    Outcome& outcome);
+  bool write_head(HeadWriter& out, const ResponseHead& head, std::optional<std::uint64_t> length, bool chunked,
+                  bool keep);
+  net::Task<void> stop_upload();
+  net::Task<void> linger();
+  bool note_body(const Result<Chunk>& chunk);
+  void finish(const ResponseHead* head, Outcome& outcome);
+
+  net::Task<Result<void>> inform(const ResponseHead& head) override;
+  void on_gone(GoneListener* listener) noexcept override { gone_ = listener; }
+  bool gone() const noexcept override { return transport_.broken(); }
+  void on_hangup() noexcept override;
+
+  Server& server_;
+  net::Transport& transport_;
+  const Entrance& entrance_;
+  base::Endpoint client_, local_;
+  Reader reader_;
+  RequestBody body_;
+  Request request_;
+  SnapshotPtr snapshot_;  // of the request in work
+  std::string path_store_, host_store_;
+  GoneListener* gone_ = nullptr;
+  Error body_error_;  // what broke the request's content
+  net::Event fetch_ended_;
+  bool fetching_ = false;  // a body fetch is outstanding
+  bool idle_ = true;
+  bool keep_alive_ = true;     // as the request asks
+  bool continue_due_ = false;  // the client waits for a 100
+  bool informing_ = false;
+  bool head_sent_ = false;
+  std::uint64_t served_ = 0;
+};
+
+}  // namespace genkan::http::h1

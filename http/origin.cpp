@@ -1,0 +1,102 @@
+#include "http/origin.hpp"
+
+#include "http/h1/origin_connection.hpp"
+#include "net/connect.hpp"
+
+namespace genkan::http {
+
+struct OriginPool::Sweeper final : net::Timer {
+  explicit Sweeper(OriginPool& p) : pool(p) {}
+  void on_timer() noexcept override { pool.sweep(); }
+  OriginPool& pool;
+};
+
+std::size_t OriginPool::Hash::operator()(const base::Endpoint& e) const noexcept {
+  if (e.is_unix()) return std::hash<std::string>()(e.unix_path);
+  std::uint64_t high = 0, low = 0;
+  std::memcpy(&high, e.ip.bytes.data(), 8);
+  std::memcpy(&low, e.ip.bytes.data() + 8, 8);
+  return static_cast<std::size_t>((low ^ (high * 0x9e3779b97f4a7c15ull) ^ e.port) * 0xff51afd7ed558ccdull);
+}
+
+OriginPool::OriginPool(net::Loop& loop) : loop_(loop), sweeper_(std::make_unique<Sweeper>(*this)) {}
+
+OriginPool::~OriginPool() = default;
+
+net::Task<OriginPool::Answer> OriginPool::exchange(Request& request, base::Endpoint to, std::string_view target,
+                                                   std::string_view host, const OriginLimits& limits, Replay& replay,
+                                                   bool fresh) {
+  Answer answer;
+  std::unique_ptr<OriginConnection> connection;
+  if (!fresh) connection = take_idle(to);
+  answer.failure.reused = connection != nullptr;
+  if (!connection) {
+    auto transport = co_await net::connect(loop_, to, loop_.now() + limits.connect_timeout);
+    if (!transport) {
+      answer.failure.error = transport.error();
+      co_return answer;
+    }
+    connection = std::make_unique<OriginConnection>(*this, std::move(to), std::move(*transport));
+  }
+  connection->begin(request, limits);
+  bool ok = co_await connection->send(target, host, replay, answer.failure);
+  // A connection that broke while sending may hold an early answer (413 and close).
+  if (!ok && answer.failure.stage == OriginFailure::Stage::send && !answer.failure.clients_fault &&
+      !answer.failure.reused) {
+    ok = true;
+  }
+  if (ok) ok = co_await connection->receive(answer.failure);
+  OriginConnection* raw = connection.release();
+  if (ok) {
+    answer.response.head = raw->head();
+    answer.response.body.reset(raw);
+  } else {
+    raw->abandon();
+  }
+  co_return answer;
+}
+
+// The last used first: the others may idle out.
+std::unique_ptr<OriginConnection> OriginPool::take_idle(const base::Endpoint& to) {
+  const auto found = idle_.find(to);
+  if (found == idle_.end()) return nullptr;
+  auto& list = found->second;
+  while (!list.empty()) {
+    auto connection = std::move(list.back());
+    list.pop_back();
+    if (connection->reusable()) return connection;
+  }
+  return nullptr;
+}
+
+void OriginPool::give_back(std::unique_ptr<OriginConnection> connection) {
+  auto& list = idle_[connection->to()];
+  if (list.size() >= connection->idle_limit) return;
+  connection->idle_since = loop_.now();
+  list.push_back(std::move(connection));
+  if (!sweeper_->armed()) loop_.wheel().arm(*sweeper_, loop_.now() + std::chrono::seconds(1));
+}
+
+void OriginPool::dispose(OriginConnection& connection) noexcept { std::unique_ptr<OriginConnection> gone(&connection); }
+
+void OriginPool::sweep() {
+  const Time now = loop_.now();
+  for (auto entry = idle_.begin(); entry != idle_.end();) {
+    auto& list = entry->second;
+    std::erase_if(list, [&](const std::unique_ptr<OriginConnection>& c) {
+      return now - c->idle_since >= c->idle_timeout || !c->reusable();
+    });
+    entry = list.empty() ? idle_.erase(entry) : std::next(entry);
+  }
+  if (!idle_.empty()) loop_.wheel().arm(*sweeper_, now + std::chrono::seconds(1));
+}
+
+std::size_t OriginPool::idle() const noexcept {
+  std::size_t n = 0;
+  for (const auto& [to, list] : idle_) n += list.size();
+  return n;
+}
+
+void OriginPool::close_idle() { idle_.clear(); }
+
+}  // namespace genkan::http

@@ -1,0 +1,130 @@
+#include "http/server.hpp"
+
+#include <algorithm>
+
+#include "http/h1/session.hpp"
+#include "net/proxy_protocol.hpp"
+
+namespace genkan::http {
+namespace {
+
+// Reads the PROXY header that this peer must send, byte-exact, before anything else.
+net::Task<Result<void>> take_proxy_header(net::Transport& transport, Duration timeout) {
+  std::string data;
+  char buffer[4096];
+  transport.read_deadline(transport.loop().now() + timeout);
+  for (;;) {
+    const auto n = co_await transport.read_some(buffer, sizeof buffer);
+    if (!n) co_return n.error();
+    if (*n == 0) co_return Errc::end_of_stream;
+    data.append(buffer, *n);
+    const net::ProxyHeader header = net::parse_proxy_header(data);
+    if (header.state == net::ProxyHeader::State::malformed || data.size() > net::kMaxProxyHeader)
+      co_return Errc::malformed;
+    if (header.state == net::ProxyHeader::State::more) continue;
+    transport.unread(std::string_view(data).substr(header.size));
+    if (header.source) transport.set_peer(*header.source);
+    co_return Result<void>();
+  }
+}
+
+bool listed(const std::vector<base::Cidr>& networks, const base::IpAddress& ip) {
+  return std::any_of(networks.begin(), networks.end(), [&](const base::Cidr& n) { return n.contains(ip); });
+}
+
+}  // namespace
+
+ServerMetrics::ServerMetrics(base::Metrics& m)
+    : connections(m.gauge("genkan_http_connections", "Open client connections")),
+      accepted(m.counter("genkan_http_connections_accepted_total", "Client connections accepted")),
+      requests(m.counter("genkan_http_requests_total", "Requests received")),
+      bad_requests(m.counter("genkan_http_requests_refused_total",
+                             "Requests refused before any handler saw them, or failed inside")),
+      tls_failures(m.counter("genkan_http_tls_handshakes_failed_total", "TLS handshakes with clients that failed")) {}
+
+Server::Server(net::Loop& loop, base::Telemetry& telemetry, ServerMetrics& metrics, SnapshotPtr snapshot,
+               std::shared_ptr<net::ConnectionLimit> limit)
+    : loop_(loop), telemetry_(telemetry), metrics_(metrics), snapshot_(std::move(snapshot)), limit_(std::move(limit)) {}
+
+Server::~Server() = default;
+
+void Server::accept(std::unique_ptr<net::Transport> transport, std::shared_ptr<const Entrance> entrance) {
+  metrics_.accepted.add();
+  metrics_.connections.add();
+  net::spawn(loop_, run(*this, std::move(transport), std::move(entrance)));
+}
+
+net::Task<void> Server::run(Server& server, std::unique_ptr<net::Transport> transport,
+                            std::shared_ptr<const Entrance> entrance) {
+  // Until a session stands, a drain or cancel reaches the connection through this.
+  class Opening final : public Session {
+   public:
+    Opening(Server& s, net::Transport& t) : server_(s), transport_(t) { server_.enter(*this); }
+    ~Opening() override { server_.leave(*this); }
+    void drain() noexcept override {}
+    void cancel() noexcept override { transport_.cancel(); }
+
+   private:
+    Server& server_;
+    net::Transport& transport_;
+  };
+  const base::Endpoint local = transport->local();
+  const SnapshotPtr snapshot = server.snapshot();
+  bool open = true;
+  {
+    Opening opening(server, *transport);
+    const Duration timeout = snapshot->conf->http.head_timeout;
+    if (!entrance->proxy_from.empty() && listed(entrance->proxy_from, transport->peer().ip)) {
+      const auto header = co_await take_proxy_header(*transport, timeout);
+      open = header.has_value();
+      if (!open) {
+        server.telemetry().log.warning("a PROXY header was expected and did not come",
+                                       {{"listener", entrance->name}, {"peer", transport->peer().text()}});
+      }
+    }
+    if (open && entrance->tls) {
+      transport->read_deadline(transport->loop().now() + timeout);
+      auto stream = snapshot->tls->accept();
+      const auto done = co_await transport->handshake(std::move(stream));
+      open = done.has_value();
+      if (!open) {
+        server.metrics().tls_failures.add();
+        server.telemetry().log.debug("a TLS handshake failed",
+                                     {{"peer", transport->peer().text()}, {"error", done.error().message()}});
+      }
+    }
+  }
+  if (open) {
+    h1::ServerSession session(server, *transport, *entrance, local);
+    co_await session.run();
+  }
+  transport->close();
+  server.metrics().connections.add(-1);
+  server.limit_->open.fetch_sub(1, std::memory_order_relaxed);
+}
+
+void Server::enter(Session& session) noexcept {
+  session.previous_ = nullptr;
+  session.next_ = first_;
+  if (first_) first_->previous_ = &session;
+  first_ = &session;
+  ++count_;
+}
+
+void Server::leave(Session& session) noexcept {
+  (session.previous_ ? session.previous_->next_ : first_) = session.next_;
+  if (session.next_) session.next_->previous_ = session.previous_;
+  --count_;
+}
+
+void Server::drain() {
+  draining_ = true;
+  for (Session* s = first_; s;) std::exchange(s, s->next_)->drain();
+}
+
+void Server::cancel() {
+  draining_ = true;
+  for (Session* s = first_; s;) std::exchange(s, s->next_)->cancel();
+}
+
+}  // namespace genkan::http

@@ -1,0 +1,97 @@
+// The HTTP server of one worker: takes accepted connections through PROXY header and TLS to the protocol that ALPN
+// chose, and keeps count of the sessions, so that a reload reaches each at its next request and a drain ends each after
+// its last.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "base/telemetry.hpp"
+#include "conf/conf.hpp"
+#include "http/handler.hpp"
+#include "net/listener.hpp"
+#include "net/loop.hpp"
+#include "net/tls.hpp"
+#include "net/transport.hpp"
+
+namespace genkan::http {
+
+// What a configuration means to the server: immutable, shared by all workers, swapped as a whole. A request keeps the
+// one it began with.
+struct Snapshot {
+  conf::ConfPtr conf;
+  std::shared_ptr<Handler> handler;
+  std::shared_ptr<Observer> observer;  // may be null
+  std::shared_ptr<const net::TlsServer> tls;
+};
+using SnapshotPtr = std::shared_ptr<const Snapshot>;
+
+// What a listener says about its connections.
+struct Entrance {
+  std::string name;
+  bool tls = false;
+  std::vector<base::Cidr> proxy_from;  // these peers must send a PROXY header
+};
+
+struct ServerMetrics {
+  explicit ServerMetrics(base::Metrics& metrics);
+  base::Counter& connections;  // gauge
+  base::Counter& accepted;
+  base::Counter& requests;
+  base::Counter& bad_requests;
+  base::Counter& tls_failures;
+};
+
+class Session;
+
+// On one loop's thread, all of it.
+class Server {
+ public:
+  Server(net::Loop& loop, base::Telemetry& telemetry, ServerMetrics& metrics, SnapshotPtr snapshot,
+         std::shared_ptr<net::ConnectionLimit> limit);
+  ~Server();  // no session may be left
+
+  void accept(std::unique_ptr<net::Transport> transport, std::shared_ptr<const Entrance> entrance);
+  void update(SnapshotPtr snapshot) { snapshot_ = std::move(snapshot); }
+  void drain();   // idle connections close now, busy ones after their response
+  void cancel();  // all connections break now
+  std::size_t sessions() const noexcept { return count_; }
+
+  // For sessions.
+  const SnapshotPtr& snapshot() const noexcept { return snapshot_; }
+  bool draining() const noexcept { return draining_; }
+  base::Telemetry& telemetry() noexcept { return telemetry_; }
+  ServerMetrics& metrics() noexcept { return metrics_; }
+  void enter(Session& session) noexcept;
+  void leave(Session& session) noexcept;
+
+ private:
+  static net::Task<void> run(Server& server, std::unique_ptr<net::Transport> transport,
+                             std::shared_ptr<const Entrance> entrance);
+
+  net::Loop& loop_;
+  base::Telemetry& telemetry_;
+  ServerMetrics& metrics_;
+  SnapshotPtr snapshot_;
+  std::shared_ptr<net::ConnectionLimit> limit_;
+  Session* first_ = nullptr;
+  std::size_t count_ = 0;
+  bool draining_ = false;
+};
+
+// One connection of any protocol, as the server sees it.
+class Session {
+ public:
+  virtual void drain() noexcept = 0;
+  virtual void cancel() noexcept = 0;
+
+ protected:
+  virtual ~Session() = default;
+
+ private:
+  friend class Server;
+  Session* next_ = nullptr;
+  Session* previous_ = nullptr;
+};
+
+}  // namespace genkan::http

@@ -1,0 +1,33 @@
+// Block: a receive buffer from a per-thread free list, so that idle connections hold none and busy ones reuse warm
+// memory.
+#pragma once
+
+#include <cstddef>
+#include <utility>
+
+namespace genkan::net {
+
+class Block {
+ public:
+  static constexpr std::size_t kSmall = 16 * 1024, kLarge = 128 * 1024;
+
+  Block() = default;
+  explicit Block(std::size_t size);  // at least; kSmall and kLarge come from the free list
+  Block(Block&& other) noexcept : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+  Block& operator=(Block&& other) noexcept {
+    std::swap(data_, other.data_);
+    std::swap(size_, other.size_);
+    return *this;
+  }
+  ~Block();
+
+  char* data() const noexcept { return data_; }
+  std::size_t size() const noexcept { return size_; }
+  explicit operator bool() const noexcept { return data_ != nullptr; }
+
+ private:
+  char* data_ = nullptr;
+  std::size_t size_ = 0;
+};
+
+}  // namespace genkan::net
