@@ -34,6 +34,13 @@ foreach(source IN LISTS fuzzers)
   set_tests_properties(replay.${stem} PROPERTIES LABELS unit TIMEOUT 120)
 endforeach()
 
+# A node with nothing but a virtual address, for the fail-over tests.
+if(TARGET vip)
+  add_executable(vip_node ${CMAKE_SOURCE_DIR}/tests/tools/vip_node.cpp)
+  target_link_libraries(vip_node PRIVATE vip)
+  genkan_precompile(vip_node)
+endif()
+
 # End to end: one ctest test for each tests/e2e/test_NAME.py, against the program of this build.
 if(TARGET genkan)
   file(GLOB suites CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/e2e/test_*.py)
