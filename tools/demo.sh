@@ -48,6 +48,7 @@ log=$state/genkan.log
 # In a session of its own, so that Ctrl-C reaches this script only and the stop is always the planned one.
 setsid "$program" run -c "$conf" >>"$log" 2>&1 &
 pid=$!
+# shellcheck disable=SC2317  # called by the trap
 stop() {
   trap '' INT TERM
   echo >&2
@@ -79,6 +80,7 @@ for ((i = 0; ; i++)); do
   sleep 0.1
 done
 
+[ -t 1 ] || bold='' reset=''
 cat <<END
 
 ${bold}The demo site is up.${reset} Open in a browser on this machine:
