@@ -12,10 +12,11 @@ import re
 import sys
 from pathlib import Path
 
-# A prefix of the included path, and the files (prefixes of their path from the root) that may include it.
+# A prefix of the included path, and the files (prefixes of their path from the root) that may include it. First match.
 THIRD_PARTY = {
     "nghttp2/": ["http/h2"],
     "boost/beast": ["http/h1"],
+    "boost/asio/buffer.hpp": ["http/h1"],  # what Beast's parser is fed with
     "boost/asio": [],
     "openssl/": ["net/tls", "base/crypto"],
     "libmemcached": ["cache/memcached"],
@@ -71,10 +72,13 @@ def check_file(path, text, rooms):
         first = target.split("/")[0]
         if "/../" in f"/{target}":
             yield f"{path}:{number}: includes {target}: name it from the project's root"
-        if "/" in target and first in rooms and first != room and first not in rooms[room]:
+        ours = match.group(1) == '"' or target.endswith(".hpp")  # <net/if.h> is the system's
+        if ours and "/" in target and first in rooms and first != room and first not in rooms[room]:
             yield f"{path}:{number}: room {room} must not include {target} (it may use: {' '.join(sorted(rooms[room]))})"
-        for library, places in THIRD_PARTY.items():
-            if target.startswith(library) and not any(path.startswith(p) for p in places):
+        library = next((prefix for prefix in THIRD_PARTY if target.startswith(prefix)), None)
+        if library:
+            places = THIRD_PARTY[library]
+            if not any(path.startswith(p) for p in places):
                 where = " and ".join(f"{p}*" for p in places) or "no file"
                 yield f"{path}:{number}: includes {target}, which is for {where} only"
 

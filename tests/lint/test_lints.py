@@ -40,6 +40,9 @@ def test_a_room_that_uses_one_below_it_is_named():
     ("net/tls_context.cpp", "#include <openssl/ssl.h>", False),
     ("http/client.cpp", "#include <openssl/ssl.h>", True),
     ("net/loop.hpp", "#include <boost/asio/io_context.hpp>", True),
+    ("base/socket.cpp", "#include <net/if.h>", False),
+    ("base/socket.cpp", "#include <net/loop.hpp>", True),
+    ("http/h1/parser.cpp", "#include <boost/asio/buffer.hpp>", False),
     ("net/loop.cpp", '#include "../base/log.hpp"', True),
     ("net/loop.cpp", '// #include "http/handler.hpp"', False),
 ])
