@@ -14,7 +14,7 @@ class Nginx(Process):
     """A real nginx on a free port. Answers any path with "NAME METHOD URI"; keeps what it was asked in requests().
 
     Paths with a meaning: /status/NNN answers with that code; /size/N with about N bytes, N one of 1k 100k 1m 10m; /slow
-    sends 100k at 20 KiB a second. `locations`: more lines for the server block; `main`: for the http block.
+    sends 100k at 20 KiB a second. `locations`: more lines for the server block, in which FOLDER stands for its own; `main`: for the http block.
     """
 
     SIZES = {"1k": 1 << 10, "100k": 100 << 10, "1m": 1 << 20, "10m": 10 << 20}
@@ -48,7 +48,7 @@ class Nginx(Process):
                 location = /slow {{ alias {self.folder}/100k; limit_rate 20k; }}
                 {codes}
                 {files}
-                {self.locations}
+                {self.locations.replace("FOLDER", str(self.folder))}
               }}
             }}
         """
