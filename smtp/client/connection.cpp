@@ -1,0 +1,176 @@
+#include "smtp/client/connection.hpp"
+
+#include <algorithm>
+
+#include "net/connect.hpp"
+
+namespace genkan::smtp {
+namespace {
+
+constexpr std::size_t kReadSize = 4096;
+constexpr std::size_t kPiece = 64 * 1024;
+
+}  // namespace
+
+std::size_t stuff_dots(std::string_view content, std::size_t from, std::size_t limit, std::string& out) {
+  const auto end = std::min(content.size(), from + limit);
+  while (from < end) {
+    const bool line_start = from == 0 || content[from - 1] == '\n';
+    if (line_start && content[from] == '.') out += '.';
+    const auto lf = content.find('\n', from);
+    const auto stop = lf == std::string_view::npos ? end : std::min(end, lf + 1);
+    out.append(content.substr(from, stop - from));
+    from = stop;
+  }
+  return from;
+}
+
+net::Task<Result<std::unique_ptr<Connection>>> Connection::open(net::Loop& loop, base::Endpoint to,
+                                                                const ClientOptions& options, std::string* why) {
+  const auto name = to.text();
+  auto connected = co_await net::connect(loop, std::move(to), loop.now() + options.connect_timeout);
+  if (!connected) {
+    *why = name + ": " + connected.error().message();
+    co_return connected.error();
+  }
+  std::unique_ptr<Connection> connection(new Connection(std::move(*connected), options));
+  connection->transport_->write_timeout(options.command_timeout);
+  auto ready = co_await connection->introduce(options, name, why);
+  if (!ready) co_return ready.error();
+  co_return std::move(connection);
+}
+
+net::Task<Result<void>> Connection::introduce(const ClientOptions& options, std::string peer, std::string* why) {
+  auto greeting = co_await read_reply(options_.command_timeout);
+  if (!greeting) {
+    *why = peer + ": no greeting: " + greeting.error().message();
+    co_return greeting.error();
+  }
+  if (greeting->code != 220) {
+    *why = peer + ": " + greeting->text();
+    co_return Errc::refused;
+  }
+  auto said = co_await hello(why);
+  if (!said) {
+    *why = peer + ": " + *why;
+    co_return said.error();
+  }
+  if (!features_.start_tls || !options.tls) co_return Result<void>();
+  auto secured = co_await start_tls(peer);
+  if (!secured) {
+    *why = peer + ": STARTTLS: " + secured.error().message();
+    co_return Errc::tls_failed;
+  }
+  co_return co_await hello(why);
+}
+
+net::Task<Result<void>> Connection::hello(std::string* why) {
+  features_ = Features();
+  for (const auto* verb : {"EHLO ", "HELO "}) {
+    const auto line = verb + options_.hostname + "\r\n";
+    auto sent = co_await transport_->write(line);
+    if (!sent) {
+      *why = sent.error().message();
+      co_return sent.error();
+    }
+    auto reply = co_await read_reply(options_.command_timeout);
+    if (!reply) {
+      *why = "no answer to EHLO: " + reply.error().message();
+      co_return reply.error();
+    }
+    if (reply->positive()) {
+      if (verb[0] == 'E') features_ = parse_features(*reply);
+      co_return Result<void>();
+    }
+    *why = reply->text();
+    if (!reply->permanent()) break;
+  }
+  co_return Errc::refused;
+}
+
+net::Task<Result<void>> Connection::start_tls(std::string peer) {
+  auto sent = co_await transport_->write("STARTTLS\r\n");
+  if (!sent) co_return sent.error();
+  auto reply = co_await read_reply(options_.command_timeout);
+  if (!reply) co_return reply.error();
+  if (reply->code != 220) co_return Result<void>();  // offered but not now: go on in the clear
+  // Anything behind the 220 came in the clear and would be taken for an answer inside TLS.
+  if (in_at_ != in_.size()) co_return Errc::malformed;
+  auto stream = options_.tls->connect(peer.substr(0, peer.rfind(':')));
+  transport_->read_timeout(options_.command_timeout);
+  co_return co_await transport_->handshake(std::move(stream));
+}
+
+net::Task<Result<Reply>> Connection::read_reply(Duration timeout) {
+  Reply reply;
+  for (;;) {
+    if (in_at_ < in_.size()) {
+      std::size_t used = 0;
+      const auto complete = parser_.feed(std::string_view(in_).substr(in_at_), used, reply);
+      in_at_ += used;
+      if (!complete) co_return complete.error();
+      if (*complete) co_return reply;
+    }
+    in_.resize(kReadSize);
+    in_at_ = 0;
+    transport_->read_timeout(timeout);
+    auto got = co_await transport_->read_some(in_.data(), in_.size());
+    in_.resize(got.has_value() ? *got : 0);
+    if (!got) co_return got.error();
+    if (*got == 0) co_return Errc::end_of_stream;
+  }
+}
+
+net::Task<Result<void>> Connection::send_content(std::string_view content, bool dot_lines) {
+  if (!dot_lines) co_return co_await transport_->write(content, ".\r\n");
+  std::string piece;
+  for (std::size_t at = 0; at < content.size();) {
+    piece.clear();
+    at = stuff_dots(content, at, kPiece, piece);
+    auto sent = co_await transport_->write(piece);
+    if (!sent) co_return sent.error();
+  }
+  co_return co_await transport_->write(".\r\n");
+}
+
+net::Task<bool> Connection::deliver(Transaction& transaction, std::string_view content, bool dot_lines) {
+  std::string out;
+  auto step = transaction.start(out);
+  while (step == Transaction::Step::replies || step == Transaction::Step::content) {
+    if (!out.empty()) {
+      auto sent = co_await transport_->write(out);
+      out.clear();
+      if (!sent) {
+        transaction.lost("connection lost: " + sent.error().message());
+        co_return false;
+      }
+    }
+    auto timeout = options_.command_timeout;
+    if (step == Transaction::Step::content) {
+      auto sent = co_await send_content(content, dot_lines);
+      if (!sent) {
+        transaction.lost("connection lost while sending the content: " + sent.error().message());
+        co_return false;
+      }
+      timeout = options_.content_timeout;
+    }
+    auto reply = co_await read_reply(timeout);
+    if (!reply) {
+      transaction.lost("no answer: " + reply.error().message());
+      co_return false;
+    }
+    step = transaction.reply(*reply, out);
+  }
+  co_return step == Transaction::Step::finished;
+}
+
+net::Task<void> Connection::quit() {
+  auto sent = co_await transport_->write("QUIT\r\n");
+  if (sent) {
+    auto reply = co_await read_reply(std::chrono::seconds(2));
+    (void)reply;
+  }
+  transport_->close();
+}
+
+}  // namespace genkan::smtp

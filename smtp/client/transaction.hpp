@@ -1,0 +1,91 @@
+// One message to one next hop as a pure machine: what to send next, what each reply means for each recipient. No I/O.
+// smtp/client/connection.cpp carries it out.
+//
+//   envelope (MAIL, RCPT..., DATA; in groups with PIPELINING, one by one without)
+//     --354--> content --reply--> finished
+//     --no recipient taken, or DATA refused--> reset --reply--> finished
+//
+// RFC 5321 3.3, 4.1.1; 2920 (pipelining: RCPT may all fail and DATA still get 354, then the content is empty); 1870;
+// 3461.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "smtp/client/reply.hpp"
+#include "smtp/envelope.hpp"
+
+namespace genkan::smtp {
+
+// What the next hop offered after EHLO.
+struct Features {
+  bool extended = false;  // EHLO worked at all
+  bool pipelining = false, eight_bit = false, utf8 = false, dsn = false, start_tls = false;
+  bool size_known = false;
+  std::uint64_t size = 0;  // 0: no limit said
+};
+Features parse_features(const Reply& ehlo);
+
+struct Outcome {
+  enum class Kind { delivered, deferred, failed } kind = Kind::deferred;
+  std::string reply;   // what the peer said, or our own words
+  std::string status;  // enhanced: "5.1.1"
+};
+
+struct Delivery {
+  const Envelope* envelope = nullptr;        // sender and parameters; its recipients are not used
+  std::vector<const Recipient*> recipients;  // at least one
+  std::uint64_t size = 0;                    // octets of content
+  bool eight_bit = false;                    // the content has octets over 127
+};
+
+class Transaction {
+ public:
+  enum class Step {
+    replies,   // send what is in `out`, then give reply() one reply at a time until it returns something else
+    content,   // send `out`, the content with dot-stuffing and CRLF "." CRLF, then wait for its reply
+    finished,  // outcomes are final; the connection can take the next message
+    broken,    // outcomes are final; the connection must be closed
+  };
+
+  Transaction(const Features& features, const Delivery& delivery);
+
+  Step start(std::string& out);
+  Step reply(const Reply& reply, std::string& out);
+  // The connection failed: what is not known yet is deferred with this sentence.
+  void lost(std::string_view why);
+
+  const std::vector<Outcome>& outcomes() const noexcept { return outcomes_; }
+  bool any_accepted() const noexcept { return accepted_ != 0; }
+  // Everything was sent and the answer to it did not come: the peer may have the message.
+  bool in_doubt() const noexcept { return phase_ == Phase::content; }
+  bool touched() const noexcept { return replies_ != 0; }  // the peer answered something in this transaction
+
+ private:
+  enum class Phase { mail, rcpt, data, content, empty_content, reset, finished };
+  static constexpr std::size_t kGroup = 50;  // RCPTs in one flight: replies must not fill both sides' buffers
+
+  void put_mail(std::string& out) const;
+  void put_rcpt(std::size_t index, std::string& out) const;
+  Step send_group(std::string& out);
+  Step on_mail(const Reply& reply, std::string& out);
+  Step on_rcpt(const Reply& reply, std::string& out);
+  Step on_data(const Reply& reply, std::string& out);
+  Step reset(std::string& out);
+  void settle(std::size_t index, const Reply& reply);
+  void settle_rest(const Reply& reply);
+  bool refuse_early();
+
+  const Features& features_;
+  const Delivery& delivery_;
+  std::vector<Outcome> outcomes_;
+  std::vector<bool> settled_;
+  Phase phase_ = Phase::mail;
+  std::size_t sent_ = 0, answered_ = 0;  // RCPTs
+  bool data_sent_ = false, mail_failed_ = false;
+  std::uint32_t accepted_ = 0, replies_ = 0;
+};
+
+}  // namespace genkan::smtp

@@ -1,0 +1,37 @@
+// Which member of a relay group takes the next message, and for how long a member that failed is left alone. Pure.
+//
+// As MX (RFC 5321 5.1): the lowest preference that has a member alive; within it the member with the least work, which
+// is what we have in flight to it weighed by the load that its node announces.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "base/clock.hpp"
+
+namespace genkan::smtp {
+
+struct MemberState {
+  std::uint32_t preference = 10;
+  std::uint32_t in_flight = 0;
+  std::uint32_t failures = 0;  // in a row
+  Time down_until{};
+  double load = -1;  // 0 idle .. 1 full; negative: not known
+};
+
+// The index of the member, or none when all are down. `skip`: those that failed for this message already.
+std::optional<std::size_t> choose_member(std::span<const MemberState> members, Time now, const std::vector<bool>& skip);
+
+// When the first of them may be tried again.
+Time next_alive(std::span<const MemberState> members, Time now);
+
+void member_failed(MemberState& member, Time now, double random);  // random in [0, 1)
+void member_worked(MemberState& member) noexcept;
+
+// When a deferred message is tried again: doubles from `first` to `max`, spread by a quarter so that retries do not
+// march in step. `attempts` counts those made, from 1.
+Duration retry_after(std::uint32_t attempts, Duration first, Duration max, double random);
+
+}  // namespace genkan::smtp

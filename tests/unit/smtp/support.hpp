@@ -1,0 +1,66 @@
+// What tests of this room share: a folder that goes away, a telemetry that writes nowhere, messages.
+#pragma once
+
+#include <stdlib.h>
+
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "base/telemetry.hpp"
+#include "smtp/queue/spool.hpp"
+
+namespace genkan::smtp::testing_support {
+
+class TempDir {
+ public:
+  TempDir() {
+    std::string name = (std::filesystem::temp_directory_path() / "genkan-smtp-XXXXXX").string();
+    if (!::mkdtemp(name.data())) std::abort();
+    path_ = name;
+  }
+  ~TempDir() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+  TempDir(const TempDir&) = delete;
+  TempDir& operator=(const TempDir&) = delete;
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+struct Quiet {
+  static base::LogOptions nowhere() {
+    base::LogOptions options;
+    options.path = "/dev/null";
+    return options;
+  }
+  base::Log log{nowhere()};
+  base::Metrics metrics;
+  base::StatusBoard status;
+  base::Telemetry telemetry{log, metrics, status};
+};
+
+inline StoredMessagePtr make_message(std::uint64_t id, std::string body, std::string destination = "relay:next",
+                                     int items = 1) {
+  auto message = std::make_shared<StoredMessage>();
+  message->meta.id = id;
+  message->meta.arrival_ms = 1'700'000'000'000;
+  message->meta.envelope.sender = "sender@client.example";
+  message->meta.origin.ip = "192.0.2.9";
+  for (int i = 0; i < items; ++i) {
+    ItemMeta item;
+    item.id = id + static_cast<std::uint64_t>(i);
+    item.destination = destination;
+    Recipient recipient;
+    recipient.address = "user" + std::to_string(i) + "@good.example";
+    item.recipients.push_back(recipient);
+    message->meta.items.push_back(item);
+  }
+  message->body = std::move(body);
+  return message;
+}
+
+}  // namespace genkan::smtp::testing_support
