@@ -1,4 +1,5 @@
-// The candidacy functions that a pool's `chain` may name, and the form of their arguments. cluster/ carries them out.
+// The candidacy functions that a pool's `chain` may name, and the form of their arguments: what cluster/chain.cpp reads
+// and cluster/choice.hpp explains.
 #pragma once
 
 #include <string>
@@ -7,7 +8,7 @@
 
 namespace genkan::conf {
 
-enum class Argument { none, duration, bias };
+enum class Argument { none, age, bias };  // an argument may always be left out
 
 struct CandidacyFunction {
   std::string_view name;

@@ -1,6 +1,5 @@
 #include "conf/check.hpp"
 
-#include <algorithm>
 #include <utility>
 
 #include "base/address.hpp"
@@ -9,13 +8,9 @@
 namespace genkan::conf {
 
 void Checker::add(std::string_view path, std::string what, std::string hint, bool warning) {
+  if (failed_.contains(path)) return;
   const Place place = conf.place(path);
   const std::string file = place.file < conf.files.size() ? conf.files[place.file] : std::string();
-  const auto before = problems_.begin() + static_cast<std::ptrdiff_t>(known_);
-  const bool repeats = place.line != 0 && std::any_of(problems_.begin(), before, [&](const Problem& p) {
-                         return !p.warning && p.line == place.line && p.column == place.column && p.file == file;
-                       });
-  if (repeats) return;
   problems_.push_back({file, place.line, place.column, std::move(what), std::move(hint), warning});
 }
 
@@ -72,8 +67,8 @@ void check_addresses(Checker& check) {
 
 }  // namespace
 
-void check_all(const Conf& conf, std::vector<Problem>& problems) {
-  Checker check(conf, problems);
+void check_all(const Conf& conf, std::vector<Problem>& problems, std::set<std::string, std::less<>> failed) {
+  Checker check(conf, problems, std::move(failed));
   check_addresses(check);
   check_listeners(check);
   check_pools(check);

@@ -2,9 +2,12 @@
 // Pure: looks at the Conf only. What needs the host is in check_host (conf/reader.hpp).
 #pragma once
 
+#include <functional>
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "conf/reader.hpp"
@@ -14,8 +17,9 @@ namespace genkan::conf {
 // Collects problems at the places of directives.
 class Checker {
  public:
-  Checker(const Conf& checked, std::vector<Problem>& problems)
-      : conf(checked), problems_(problems), known_(problems.size()) {}
+  // `failed`: directives whose value could not be read. An error about one of them would only repeat that.
+  Checker(const Conf& checked, std::vector<Problem>& problems, std::set<std::string, std::less<>> failed = {})
+      : conf(checked), problems_(problems), failed_(std::move(failed)) {}
 
   // `path` as in Conf::places: "pool[0].scheduler".
   void error(std::string_view path, std::string what, std::string hint = {});
@@ -27,7 +31,7 @@ class Checker {
  private:
   void add(std::string_view path, std::string what, std::string hint, bool warning);
   std::vector<Problem>& problems_;
-  std::size_t known_;  // problems from before: where one stands a value is missing, and an error would only repeat it
+  std::set<std::string, std::less<>> failed_;
 };
 
 // Complains when `name` was given before to another one of its kind ("pool").
@@ -52,6 +56,6 @@ void check_cluster(Checker& check);
 void check_vips(Checker& check);
 void check_smtp(Checker& check);
 void check_webmail(Checker& check);
-void check_all(const Conf& conf, std::vector<Problem>& problems);
+void check_all(const Conf& conf, std::vector<Problem>& problems, std::set<std::string, std::less<>> failed = {});
 
 }  // namespace genkan::conf

@@ -69,10 +69,15 @@ void check_backends(Checker& check, const Pool& pool, const std::string& place) 
   }
 }
 
+constexpr std::size_t kMaxChain = 16;
+
 void check_chain(Checker& check, const Pool& pool, const std::string& place) {
   for (const auto& function : pool.chain) {
     std::string why, hint;
     if (!check_candidacy(function, why, hint)) check.error(place + ".chain", why, hint);
+  }
+  if (pool.chain.size() > kMaxChain) {
+    check.error(place + ".chain", "a chain has at most " + std::to_string(kMaxChain) + " functions");
   }
   if (pool.scheduler == "chain" && pool.chain.empty()) {
     check.error(place + ".scheduler", "the scheduler \"chain\" needs `chain`",

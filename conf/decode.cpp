@@ -227,7 +227,8 @@ class Decoder {
 
   // The address with its port, or nothing.
   std::optional<std::string> normal_peer(const std::string& text) const {
-    if (text.empty() || text.front() == ':' || text.front() == '*') return std::nullopt;  // only to bind
+    const bool only_to_bind = text.starts_with('*') || (text.starts_with(':') && !text.starts_with("::"));
+    if (text.empty() || only_to_bind) return std::nullopt;
     if (auto whole = base::Endpoint::parse(text)) {
       if (!whole->is_unix() && whole->port == 0) return std::nullopt;
       return text;

@@ -88,7 +88,7 @@ error changes nothing. A directive that is left out, or is an empty string, has 
 void markdown_chain(std::ostringstream& out) {
   out << "\n## Candidacy functions\n\nFor `chain` in `[[pool]]`.\n\n";
   for (const auto& f : candidacy_functions()) {
-    out << "- **`" << f.name << (f.argument == Argument::duration ? " [duration]" : "")
+    out << "- **`" << f.name << (f.argument == Argument::age ? " [age]" : "")
         << (f.argument == Argument::bias ? " [bias]" : "") << "`** " << f.help << ".\n";
   }
 }
@@ -192,7 +192,7 @@ Examples, among them full.toml with every directive.
 void man_chain(std::ostringstream& out) {
   out << ".SH CANDIDACY FUNCTIONS\nFor\n.B chain\nin [[pool]].\n";
   for (const auto& f : candidacy_functions()) {
-    out << ".TP\n.B " << f.name << (f.argument == Argument::duration ? " [duration]" : "")
+    out << ".TP\n.B " << f.name << (f.argument == Argument::age ? " [age]" : "")
         << (f.argument == Argument::bias ? " [bias]" : "") << "\n"
         << roff_line(std::string(f.help) + ".");
   }

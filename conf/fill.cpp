@@ -33,6 +33,8 @@ class Filler {
     }
   }
 
+  std::set<std::string, std::less<>> failed;
+
  private:
   static std::string join(const std::string& outer, std::string_view inner) {
     return outer.empty() ? std::string(inner) : outer + "." + std::string(inner);
@@ -52,6 +54,7 @@ class Filler {
     Complaint complaint;
     const auto& file = conf_.files[entry.value.place.file];
     if (!entry.value.bad && decode(entry.value, row.type, row.name, file, slot, complaint)) return;
+    failed.insert(path);
     if (!complaint.what.empty()) problem(complaint.place, std::move(complaint.what), std::move(complaint.hint));
     // Nothing will run with this Conf; but the checks that follow must not complain of a missing secret too.
     if (row.type.kind == Kind::secret) *std::get<std::string*>(slot) = "a secret that could not be read";
@@ -122,8 +125,10 @@ class Filler {
 
 }  // namespace
 
-void fill(Conf& conf, const Value& root, std::vector<Problem>& problems) {
-  Filler(conf, problems).section(table(), &conf, root, {}, {});
+std::set<std::string, std::less<>> fill(Conf& conf, const Value& root, std::vector<Problem>& problems) {
+  Filler filler(conf, problems);
+  filler.section(table(), &conf, root, {}, {});
+  return std::move(filler.failed);
 }
 
 }  // namespace genkan::conf

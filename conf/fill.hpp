@@ -1,6 +1,8 @@
 // Fills a Conf from the tree of values by the table: types, ranges, unknown names, missing directives.
 #pragma once
 
+#include <functional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -11,6 +13,7 @@
 namespace genkan::conf {
 
 // Complains about everything that is wrong, and fills in the rest. `conf.files` must be set; fills `conf.places`.
-void fill(Conf& conf, const Value& root, std::vector<Problem>& problems);
+// Returns the directives whose value could not be read, as in `conf.places`.
+std::set<std::string, std::less<>> fill(Conf& conf, const Value& root, std::vector<Problem>& problems);
 
 }  // namespace genkan::conf

@@ -54,19 +54,19 @@ void derive(Conf& conf) {
 ReadResult finish(Sources sources, std::vector<Problem> problems) {
   auto conf = std::make_shared<Conf>();
   conf->files = std::move(sources.files);
-  fill(*conf, sources.root, problems);
+  auto failed = fill(*conf, sources.root, problems);
   derive(*conf);
   // A reference to something in a file that could not be read would be one false complaint after another.
-  if (!sources.broken) check_all(*conf, problems);
+  if (!sources.broken) check_all(*conf, problems, std::move(failed));
   const auto& files = conf->files;
   const auto order = [&](const Problem& p) {
     return std::tuple(std::find(files.begin(), files.end(), p.file) - files.begin(), p.line, p.column);
   };
   std::stable_sort(problems.begin(), problems.end(),
                    [&](const Problem& a, const Problem& b) { return order(a) < order(b); });
-  const bool failed = std::any_of(problems.begin(), problems.end(), [](const Problem& p) { return !p.warning; });
+  const bool any_error = std::any_of(problems.begin(), problems.end(), [](const Problem& p) { return !p.warning; });
   ReadResult result;
-  if (!failed) result.conf = std::move(conf);
+  if (!any_error) result.conf = std::move(conf);
   result.problems = std::move(problems);
   return result;
 }

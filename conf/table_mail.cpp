@@ -100,7 +100,7 @@ Section smtp_section() {
 
 Section webmail_section() {
   SectionOf<Webmail> s("The built-in webmail. A route reaches it through a pool with `webmail = true`.");
-  s.row("enabled", &Webmail::enabled, flag(), "Offer it.");
+  s.row("enabled", &Webmail::enabled, flag(), "Offer the webmail to users.");
   s.row("domains", &Webmail::domains, list_of(text()),
         "Mail domains of its users, such as [\"example.org\"]; the first one is added to a login without a domain.");
   s.row("session_ttl", &Webmail::session_ttl, duration(1min, 8760h), "How long a login lasts without being used.");

@@ -1,0 +1,172 @@
+// What [[listen]], [[certificate]], [[pool]] and [[route]] can do wrong together.
+#include "tests/unit/conf/reading.hpp"
+
+namespace genkan::conf {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+const std::string kPool = "[[pool]]\nname = \"app\"\n[[pool.backend]]\naddress = \"192.0.2.1:80\"\n";
+
+std::vector<std::string> route(const std::string& rows) { return complaints(kPool + "[[route]]\n" + rows); }
+std::vector<std::string> pool(const std::string& rows) {
+  return complaints("[[pool]]\nname = \"app\"\n" + rows + "\n[[pool.backend]]\naddress = \"192.0.2.1:80\"\n");
+}
+
+TEST(CheckPool, two_of_one_name_are_an_error_that_names_the_other) {
+  EXPECT_THAT(complaints(kPool + kPool),
+              ElementsAre("test.toml:6:8: error: the pool `app` is there twice (the other one is at test.toml:2)"));
+}
+
+TEST(CheckPool, two_backends_of_one_name_are_an_error) {
+  EXPECT_THAT(complaints(kPool + "[[pool.backend]]\naddress = \"192.0.2.1:80\""),
+              ElementsAre(HasSubstr("test.toml:5:1: error: the backend `192.0.2.1:80` is there twice")));
+  EXPECT_THAT(complaints(kPool + "[[pool]]\nname = \"b\"\n[[pool.backend]]\naddress = \"192.0.2.1:80\""), IsEmpty())
+      << "in another pool it is fine";
+}
+
+TEST(CheckPool, needs_a_backend_unless_it_is_the_webmail) {
+  EXPECT_THAT(complaints("[[pool]]\nname = \"app\""), ElementsAre(HasSubstr("the pool `app` has no backend")));
+  EXPECT_THAT(complaints("[[pool]]\nname = \"app\"\nwebmail = true"),
+              ElementsAre(HasSubstr("webmail, which is not enabled")));
+  EXPECT_THAT(
+      complaints("[webmail]\nenabled = true\ndomains = [\"a.example\"]\n[[pool]]\nname = \"app\"\nwebmail = true"),
+      IsEmpty());
+  EXPECT_THAT(complaints("[webmail]\nenabled = true\ndomains = [\"a.example\"]\n" + kPool +
+                         "[[pool]]\nname = \"w\"\nwebmail = true\n"
+                         "[[pool.backend]]\naddress = \"192.0.2.1:80\""),
+              ElementsAre(HasSubstr("can have no [[pool.backend]]")));
+  EXPECT_THAT(complaints(kPool + "weight = 0"),
+              ElementsAre(HasSubstr("warning: all backends of the pool `app` have weight 0")));
+}
+
+TEST(CheckPool, schedulers_and_candidacy_functions_must_exist) {
+  EXPECT_THAT(pool("scheduler = \"round_robbin\""), ElementsAre(HasSubstr("did you mean \"round_robin\"?")));
+  EXPECT_THAT(pool("scheduler = \"chain\""), testing::Contains(HasSubstr("the scheduler \"chain\" needs `chain`")));
+  EXPECT_THAT(pool("scheduler = \"chain\"\nchain = [\"byAgge 5s\"]"),
+              testing::Contains(
+                  HasSubstr("test.toml:4:9: error: there is no candidacy function `byAgge` (did you mean `byAge`?)")));
+  EXPECT_THAT(pool("scheduler = \"chain\"\nchain = [\"byRandom 5\"]"),
+              testing::Contains(HasSubstr("`byRandom` takes no argument")));
+  EXPECT_THAT(pool("scheduler = \"chain\"\nchain = [\"byAge soon\"]"),
+              testing::Contains(HasSubstr("`byAge` takes an age")));
+  EXPECT_THAT(pool("scheduler = \"chain\"\nchain = [\"byLoad x\"]"),
+              testing::Contains(HasSubstr("`byLoad` takes a bias")));
+  EXPECT_THAT(pool("chain = [\"byLoad\"]"),
+              ElementsAre(HasSubstr("warning: `chain` has no effect with the scheduler \"round_robin\"")));
+  const std::string cluster = "[cluster]\nenabled = true\nkey = \"0123456789abcdef\"\n";
+  EXPECT_THAT(
+      complaints(
+          cluster +
+          "[[pool]]\nname = \"a\"\nscheduler = \"chain\"\nchain = [\"byAge 5s\", \"byRandom\", \"byLogWindow\", "
+          "\"byCPU\", \"byBusyChildren\", \"byCost\", \"byLoad -0.5\"]\n[[pool.backend]]\naddress = \"192.0.2.1:80\""),
+      IsEmpty());
+  EXPECT_THAT(pool("scheduler = \"chain\"\nchain = [\"byLoad\"]"),
+              ElementsAre(HasSubstr("warning: without [cluster]")));
+}
+
+TEST(CheckPool, the_health_check_makes_sense) {
+  const auto health = [](const std::string& rows) { return complaints(kPool + "[pool.health]\n" + rows); };
+  EXPECT_THAT(health("expect = \"200-299,401\""), IsEmpty());
+  for (const char* wrong : {"2xx", "", "600", "300-200", "200-", "99"}) {
+    EXPECT_THAT(health("expect = \"" + std::string(wrong) + "\""),
+                ElementsAre(HasSubstr("status codes from 100 to 599")))
+        << wrong;
+  }
+  EXPECT_THAT(health("path = \"healthz\""), ElementsAre(HasSubstr("must begin with /")));
+  EXPECT_THAT(health("timeout = \"3s\""), ElementsAre(HasSubstr("warning: `timeout` is longer than `interval`")));
+}
+
+TEST(CheckRoute, has_exactly_one_action) {
+  EXPECT_THAT(route("path = \"/\""), ElementsAre(HasSubstr("test.toml:5:1: error: the route has no action")));
+  EXPECT_THAT(route("pool = \"app\"\nroot = \"/srv\""),
+              ElementsAre("test.toml:7:8: error: the route has two actions, `pool` and `root`"));
+  EXPECT_THAT(route("pool = \"app\"\nstatus = 404"), ElementsAre(HasSubstr("two actions, `pool` and `status`")));
+  for (const char* fine : {"pool = \"app\"", "redirect = \"https://{host}{target}\"", "redirect = \"/x\"\nstatus = 308",
+                           "status = 404\nbody = \"no\"", "root = \"/srv\""}) {
+    EXPECT_THAT(route(fine), IsEmpty()) << fine;
+  }
+}
+
+TEST(CheckRoute, to_an_unknown_pool_gets_the_nearest_name) {
+  EXPECT_THAT(route("pool = \"ap\""), ElementsAre("test.toml:6:8: error: there is no pool `ap` (did you mean `app`?)"));
+}
+
+TEST(CheckRoute, redirects_and_fixed_answers_have_fitting_codes) {
+  EXPECT_THAT(route("redirect = \"/x\"\nstatus = 200"), ElementsAre(HasSubstr("a redirect can't have the status 200")));
+  EXPECT_THAT(route("status = 100"), ElementsAre(HasSubstr("from 200 to 599, not 100")));
+  EXPECT_THAT(route("redirect = \"/{hots}\""), ElementsAre(HasSubstr("no placeholder {hots}")));
+  EXPECT_THAT(route("pool = \"app\"\nbody = \"x\""), ElementsAre(HasSubstr("`body` needs `status`")));
+  EXPECT_THAT(route("status = 404\ncache = true"), ElementsAre(HasSubstr("`cache` needs `pool`")));
+  EXPECT_THAT(route("status = 404\nhost_to_backend = \"x\""), ElementsAre(HasSubstr("`host_to_backend` needs `pool`")));
+}
+
+TEST(CheckRoute, a_bad_pattern_is_explained_in_re2s_words) {
+  EXPECT_THAT(route("pool = \"app\"\npath_pattern = \"(\""),
+              ElementsAre("test.toml:7:16: error: `path_pattern`: \"(\" is not a regular expression: missing ): ("));
+  EXPECT_THAT(route("pool = \"app\"\nuser_agent = \"*\""),
+              ElementsAre(HasSubstr("no argument for repetition operator")));
+  EXPECT_THAT(route("pool = \"app\"\nhosts = [\"~[\"]"), ElementsAre(HasSubstr("missing ]")));
+  EXPECT_THAT(route("pool = \"app\"\nheaders = [\"X-A: (\"]"), ElementsAre(HasSubstr("missing )")));
+}
+
+TEST(CheckRoute, conditions_have_their_form) {
+  EXPECT_THAT(route("pool = \"app\"\npath_prefix = \"app\""),
+              ElementsAre(HasSubstr("`path_prefix` must begin with /")));
+  EXPECT_THAT(route("pool = \"app\"\npath = \"app\""), ElementsAre(HasSubstr("`path` must begin with /")));
+  EXPECT_THAT(route("pool = \"app\"\npath = \"/\"\npath_prefix = \"/\""), ElementsAre(HasSubstr("only one of")));
+  EXPECT_THAT(route("pool = \"app\"\nmethods = [\"G T\"]"), ElementsAre(HasSubstr("\"G T\" is not a method")));
+  EXPECT_THAT(route("pool = \"app\"\nheaders = [\"X-A\"]"),
+              ElementsAre(HasSubstr("a field name, a colon and a pattern")));
+  EXPECT_THAT(route("pool = \"app\"\nhosts = [\"www.*.org\"]"),
+              ElementsAre(HasSubstr("must be the whole first label")));
+  EXPECT_THAT(route("pool = \"app\"\nhosts = [\"https://a.org\"]"), ElementsAre(HasSubstr("is not a host name")));
+  EXPECT_THAT(route("pool = \"app\"\nhosts = [\"a.org\", \"*.a.org\", \"~^www[0-9]+\\\\.a\\\\.org$\", \"[::1]\"]"),
+              IsEmpty());
+}
+
+TEST(CheckRoute, one_behind_a_route_for_everything_is_warned_of) {
+  const auto result = read(kPool + "[[route]]\npool = \"app\"\n[[route]]\npath = \"/x\"\nstatus = 204");
+  EXPECT_THAT(
+      texts(result),
+      ElementsAre("test.toml:7:1: warning: this route is never reached (the one at test.toml:5 takes every request)"));
+  EXPECT_NE(result.conf, nullptr) << "a warning does not stop the start";
+}
+
+TEST(CheckListen, tls_needs_a_certificate) {
+  const std::string listen = "[[route]]\nstatus = 204\n[[listen]]\naddress = [\"127.0.0.1:443\"]\ntls = true\n";
+  EXPECT_THAT(complaints(listen),
+              ElementsAre("test.toml:5:7: error: this port speaks TLS, but there is no [[certificate]]"));
+  EXPECT_THAT(complaints(listen + "[[certificate]]\nself_signed = true\nnames = [\"a.example\"]"), IsEmpty());
+}
+
+TEST(CheckListen, two_ports_on_one_address_are_an_error) {
+  EXPECT_THAT(complaints("[[route]]\nstatus = 204\n[[listen]]\naddress = [\"127.0.0.1:80\"]\n[[listen]]\nname = "
+                         "\"b\"\naddress = [\"127.0.0.1:80\"]"),
+              ElementsAre(HasSubstr("test.toml:7:11: error: the address `127.0.0.1:80` is there twice")));
+  EXPECT_THAT(complaints("[[route]]\nstatus = 204\n[[listen]]\naddress = [\"127.0.0.1:9070\"]"),
+              ElementsAre(HasSubstr("the address `127.0.0.1:9070` is there twice")))
+      << "the status page has it";
+  EXPECT_THAT(complaints("[[route]]\nstatus = 204\n[[listen]]\naddress = [\"127.0.0.1:0\"]\n[[listen]]\nname = "
+                         "\"b\"\naddress = [\"127.0.0.1:0\"]"),
+              IsEmpty())
+      << "port 0 is any free port";
+}
+
+TEST(CheckListen, without_a_route_is_warned_of) {
+  EXPECT_THAT(complaints("[[listen]]\naddress = [\"127.0.0.1:80\"]"),
+              ElementsAre(HasSubstr("warning: there is no [[route]]")));
+}
+
+TEST(CheckCertificate, is_whole) {
+  EXPECT_THAT(complaints("[[certificate]]\ncert = \"/x\""), ElementsAre(HasSubstr("needs `key`")));
+  EXPECT_THAT(complaints("[[certificate]]\nkey = \"/x\""), ElementsAre(HasSubstr("needs `cert`")));
+  EXPECT_THAT(complaints("[[certificate]]\nself_signed = true"), ElementsAre(HasSubstr("needs `names`")));
+  EXPECT_THAT(complaints("[[certificate]]\nself_signed = true\nnames = [\"a\"]\ncert = \"/x\""),
+              ElementsAre(HasSubstr("leave `cert` and `key` out")));
+}
+
+}  // namespace
+}  // namespace genkan::conf
