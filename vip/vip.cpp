@@ -253,7 +253,8 @@ Vip::~Vip() {
 }
 
 void Vip::set_service_level(int level) noexcept {
-  impl_->level.store(level < 0 ? 0 : level > 100 ? 100 : level, std::memory_order_relaxed);
+  const int wanted = level < 0 ? 0 : level > 100 ? 100 : level;
+  if (impl_->level.exchange(wanted, std::memory_order_relaxed) != wanted) impl_->send_level();  // news does not wait
 }
 
 void Vip::stop(Time deadline) {
