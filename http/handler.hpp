@@ -20,14 +20,7 @@ class Handler {
   virtual net::Task<Result<Response>> handle(Request& request) = 0;
 };
 
-// What happened to a request, once, after its last byte (or the failure).
-struct Outcome {
-  int status = 0;  // 499: the client left before a head was sent
-  std::uint64_t body_bytes = 0;
-  bool complete = false;  // the client got everything
-  Error error;            // why not
-  Duration duration{};
-};
+// Hears of each request once, after its last byte. On the request's loop.
 class Observer {
  public:
   virtual void finished(const Request& request, const ResponseHead* head, const Outcome& outcome) noexcept = 0;

@@ -1,10 +1,12 @@
 // Request and response as handlers see them, whatever protocol carried them.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/address.hpp"
 #include "base/clock.hpp"
@@ -57,6 +59,50 @@ class Informer {
   ~Informer() = default;
 };
 
+// What happened to a request, once, after its last byte (or the failure).
+struct Outcome {
+  int status = 0;  // 499: the client left before a head was sent
+  std::uint64_t body_bytes = 0;
+  bool complete = false;        // the client got everything
+  bool content_broken = false;  // not the client failed but the content that was being sent
+  Error error;                  // why not
+  Duration duration{};
+};
+
+// Something that a handler leaves with a request until the request has ended, in place, without an allocation.
+// T has `void finished(const Outcome&) noexcept`; it is destroyed right after. One at a time: a new one replaces it.
+class Attachment {
+ public:
+  Attachment() = default;
+  Attachment(const Attachment&) = delete;
+  Attachment& operator=(const Attachment&) = delete;
+  ~Attachment() { clear(); }
+
+  template <class T>
+  T& emplace(T value) {
+    static_assert(sizeof(T) <= kSize && alignof(T) <= alignof(std::max_align_t));
+    clear();
+    T* made = ::new (static_cast<void*>(store_)) T(std::move(value));
+    end_ = [](void* at, const Outcome* outcome) noexcept {
+      T* object = static_cast<T*>(at);
+      if (outcome) object->finished(*outcome);
+      object->~T();
+    };
+    return *made;
+  }
+  void finish(const Outcome& outcome) noexcept {
+    if (end_) std::exchange(end_, nullptr)(store_, &outcome);
+  }
+  void clear() noexcept {
+    if (end_) std::exchange(end_, nullptr)(store_, nullptr);
+  }
+
+ private:
+  static constexpr std::size_t kSize = 96;
+  void (*end_)(void*, const Outcome*) noexcept = nullptr;
+  alignas(std::max_align_t) std::byte store_[kSize];
+};
+
 // Filled by the server, refined by handlers on the way. One per request in flight; used again for the next one.
 struct Request {
   explicit Request(net::Loop& l) : loop(l) {}
@@ -97,6 +143,7 @@ struct Request {
   Duration backend_time{};  // until the origin's head was there
   int tries = 0;
   std::shared_ptr<const void> keep_alive;  // the configuration snapshot that the views above point into
+  Attachment attachment;
 
  private:
   ResponseHead reply_head_;

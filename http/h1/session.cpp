@@ -311,6 +311,7 @@ net::Task<Result<void>> ServerSession::send(Response& response, bool& keep, Outc
     response.body.reset();
     response = std::move(page);
     outcome.status = 502;
+    outcome.content_broken = true;
     keep = false;
     const auto again = co_await send(response, keep, outcome);
     co_return again;
@@ -361,7 +362,10 @@ net::Task<Result<void>> ServerSession::send_body(Body& body, bool chunked, Resul
   for (;;) {
     if (next->data.empty() && !next->last) {
       if (!body.poll(next)) next = co_await body.fetch();
-      if (!next) co_return next.error();
+      if (!next) {
+        outcome.content_broken = true;
+        co_return next.error();
+      }
     }
     const std::string_view data = next->data;
     outcome.body_bytes += data.size();
@@ -404,6 +408,7 @@ net::Task<Result<void>> ServerSession::send_body(Body& body, bool chunked, Resul
 
 void ServerSession::finish(const ResponseHead* head, Outcome& outcome) {
   outcome.duration = Clock::now() - request_.started;
+  request_.attachment.finish(outcome);
   if (snapshot_->observer) snapshot_->observer->finished(request_, head, outcome);
 }
 

@@ -1,0 +1,202 @@
+#include "app/web.hpp"
+
+#include <algorithm>
+
+#include "http/router.hpp"
+#include "proxy/fixed.hpp"
+#include "proxy/static_files.hpp"
+
+namespace genkan::app {
+namespace {
+
+constexpr int kFileThreads = 2;
+
+}  // namespace
+
+Web::Web(net::Workers& workers, base::Telemetry& telemetry, cluster::Cluster& cluster)
+    : workers_(workers),
+      telemetry_(telemetry),
+      cluster_(cluster),
+      server_metrics_(telemetry.metrics),
+      forward_metrics_(telemetry.metrics),
+      files_(kFileThreads) {}
+
+Web::~Web() = default;
+
+Result<std::unique_ptr<Web::Listening>> Web::open_one(const base::Endpoint& address, const conf::Listen& listen,
+                                                      std::string& why) {
+  auto sockets = net::ListenSocket::open(address, workers_.count());
+  if (!sockets) {
+    why = "cannot listen on " + address.text() + " ([[listen]] " + listen.name + "): " + sockets.error().message();
+    return sockets.error();
+  }
+  auto listening = std::make_unique<Listening>();
+  listening->wanted = address;
+  listening->sockets = std::move(*sockets);
+  auto entrance = std::make_shared<http::Entrance>();
+  entrance->name = listen.name;
+  entrance->tls = listen.tls;
+  entrance->proxy_from = listen.proxy_protocol_from;
+  listening->entrance = std::move(entrance);
+  return listening;
+}
+
+Result<void> Web::open(const conf::Conf& conf, std::string& why) {
+  for (const auto& listen : conf.listens) {
+    for (const auto& text : listen.address) {
+      const auto address = base::Endpoint::parse(text);
+      if (!address) return address.error();
+      auto listening = open_one(*address, listen, why);
+      if (!listening) return listening.error();
+      listening_.push_back(std::move(*listening));
+    }
+  }
+  return {};
+}
+
+std::shared_ptr<http::Handler> Web::route_handler(const conf::Conf& conf, const conf::Route& route) {
+  std::shared_ptr<http::Handler> handler;
+  if (!route.redirect.empty()) {
+    handler = std::make_shared<proxy::Redirect>(route.redirect, route.status ? static_cast<int>(route.status) : 302);
+  } else if (!route.root.empty()) {
+    handler = std::make_shared<proxy::StaticFiles>(route.root, route.path_prefix, files_);
+  } else if (!route.pool.empty()) {
+    const conf::Pool* pool = conf.find_pool(route.pool);
+    if (pool->webmail) {
+      if (webmail_) return webmail_;
+      return std::make_shared<proxy::FixedAnswer>(503, "Webmail is switched off ([webmail] enabled).\n");
+    }
+    proxy::Forward::Options options;
+    options.server_name = conf.http.server_name;
+    options.host = route.host_to_backend;
+    options.body_timeout = conf.http.body_timeout;
+    options.max_head = conf.http.max_head;
+    handler =
+        std::make_shared<proxy::Forward>(cluster_.pool(route.pool), origins_, telemetry_, forward_metrics_, options);
+  } else {
+    handler = std::make_shared<proxy::FixedAnswer>(static_cast<int>(route.status ? route.status : 200), route.body);
+  }
+  if (route.cache) handler = std::make_shared<cache::CacheHandler>(cache_, handler, conf.cache, conf.http.server_name);
+  return handler;
+}
+
+Result<http::SnapshotPtr> Web::build(conf::ConfPtr conf, std::string& why) {
+  auto snapshot = std::make_shared<http::Snapshot>();
+  snapshot->conf = conf;
+  if (!cache_) cache_ = std::make_shared<cache::Cache>(telemetry_, conf->cache);
+  if (std::any_of(conf->listens.begin(), conf->listens.end(), [](const conf::Listen& l) { return l.tls; })) {
+    auto tls = net::TlsServer::make(conf->tls, conf->certificates, conf->node.state_dir, {"http/1.1"}, why);
+    if (!tls) return tls.error();
+    snapshot->tls = std::move(*tls);
+  }
+  if (auto applied = cluster_.apply(*conf, Clock::now(), why); !applied) return applied.error();
+  std::vector<std::shared_ptr<http::Handler>> handlers;
+  for (const auto& route : conf->routes) handlers.push_back(route_handler(*conf, route));
+  auto router = http::Router::make(conf->routes, std::move(handlers), why);
+  if (!router) return router.error();
+  snapshot->handler = std::move(*router);
+  if (conf->access_log.path != access_path_) {
+    access_file_ = conf->access_log.path.empty() ? nullptr : std::make_shared<base::LineFile>(conf->access_log.path);
+    access_path_ = conf->access_log.path;
+  }
+  snapshot->observer = std::make_shared<proxy::AccessLog>(access_file_, telemetry_.metrics);
+  return snapshot;
+}
+
+void Web::listen_on(Listening& listening) {
+  listening.listeners.resize(static_cast<std::size_t>(workers_.count()));
+  workers_.on_each([&](int i) {
+    http::Server& server = *servers_[static_cast<std::size_t>(i)];
+    auto accept = [&server, entrance = listening.entrance](std::unique_ptr<net::Transport> transport) {
+      server.accept(std::move(transport), entrance);
+    };
+    listening.listeners[static_cast<std::size_t>(i)] = std::make_unique<net::Listener>(
+        workers_.worker(i), listening.sockets.fd(i), telemetry_, limit_, std::move(accept));
+  });
+}
+
+void Web::start(http::SnapshotPtr snapshot) {
+  limit_->max = snapshot->conf->http.max_connections;
+  servers_.resize(static_cast<std::size_t>(workers_.count()));
+  workers_.on_each([&](int i) {
+    net::Loop& loop = workers_.worker(i);
+    origins_.open(loop);
+    servers_[static_cast<std::size_t>(i)] =
+        std::make_unique<http::Server>(loop, telemetry_, server_metrics_, snapshot, limit_);
+  });
+  for (auto& listening : listening_) listen_on(*listening);
+  started_ = true;
+}
+
+Result<void> Web::update(http::SnapshotPtr snapshot, std::string& why) {
+  const conf::Conf& conf = *snapshot->conf;
+  // Open first: when a new address can't be had, nothing has changed yet.
+  std::vector<std::unique_ptr<Listening>> next, fresh;
+  std::vector<Listening*> kept;
+  for (const auto& listen : conf.listens) {
+    for (const auto& text : listen.address) {
+      const auto address = base::Endpoint::parse(text);
+      if (!address) return address.error();
+      const auto same = std::find_if(listening_.begin(), listening_.end(), [&](const auto& l) {
+        return l->wanted == *address && l->entrance->tls == listen.tls && l->entrance->name == listen.name &&
+               l->entrance->proxy_from == listen.proxy_protocol_from;
+      });
+      if (same != listening_.end()) {
+        kept.push_back(same->get());
+        continue;
+      }
+      auto opened = open_one(*address, listen, why);
+      if (!opened) return opened.error();
+      fresh.push_back(std::move(*opened));
+    }
+  }
+  cache_->configure(conf.cache);
+  limit_->max = conf.http.max_connections;
+  workers_.on_each([&](int i) { servers_[static_cast<std::size_t>(i)]->update(snapshot); });
+  for (auto& listening : listening_) {
+    if (std::find(kept.begin(), kept.end(), listening.get()) != kept.end()) {
+      next.push_back(std::move(listening));
+    } else {
+      workers_.on_each([&](int i) { listening->listeners[static_cast<std::size_t>(i)].reset(); });
+    }
+  }
+  for (auto& listening : fresh) {
+    listen_on(*listening);
+    next.push_back(std::move(listening));
+  }
+  listening_ = std::move(next);
+  return {};
+}
+
+void Web::reopen_log() {
+  if (!access_file_) return;
+  if (auto done = access_file_->reopen(); !done) {
+    telemetry_.log.error("cannot reopen the access log: the old file stays in use",
+                         {{"path", access_path_}, {"error", done.error().message()}});
+  }
+}
+
+void Web::stop_accepting() {
+  workers_.on_each([&](int i) {
+    for (auto& listening : listening_) listening->listeners[static_cast<std::size_t>(i)].reset();
+  });
+}
+
+void Web::drain() {
+  workers_.on_each([&](int i) { servers_[static_cast<std::size_t>(i)]->drain(); });
+}
+
+std::size_t Web::sessions() const { return static_cast<std::size_t>(std::max<std::int64_t>(0, limit_->open.load())); }
+
+void Web::cancel() {
+  workers_.on_each([&](int i) { servers_[static_cast<std::size_t>(i)]->cancel(); });
+}
+
+void Web::close() {
+  workers_.on_each([&](int i) {
+    servers_[static_cast<std::size_t>(i)].reset();
+    origins_.close(workers_.worker(i));
+  });
+}
+
+}  // namespace genkan::app

@@ -1,0 +1,71 @@
+// Forward: a request to a backend of a pool, with retry. The handler that most requests end in.
+//
+//   prepare fields -> pick -> exchange -> answer
+//                      ^         | failed, nothing sent to the client, may be repeated
+//                      `---------'   (another backend; a stale kept connection: the same one, freshly connected)
+//
+// Retry is decided in one place, may_retry(): who failed, and what had been sent?
+#pragma once
+
+#include <array>
+#include <memory>
+#include <string>
+
+#include "base/telemetry.hpp"
+#include "cluster/cluster.hpp"
+#include "http/handler.hpp"
+#include "http/origin.hpp"
+
+namespace genkan::proxy {
+
+// The origin pools of all workers, by the slot of their loop. Lives as long as the program.
+class OriginPools {
+ public:
+  // On each worker's thread, before the first request.
+  void open(net::Loop& loop);
+  void close(net::Loop& loop);  // on its thread, nothing in flight
+  http::OriginPool& of(net::Loop& loop) noexcept { return *pools_[static_cast<std::size_t>(loop.slot())]; }
+
+ private:
+  std::array<std::unique_ptr<http::OriginPool>, base::kMaxSlots> pools_;
+};
+
+struct ForwardMetrics {
+  explicit ForwardMetrics(base::Metrics& metrics);
+  base::Counter& retries;
+  base::Counter& no_backend;
+  base::Counter& failures;
+};
+
+class Forward final : public http::Handler {
+ public:
+  struct Options {
+    std::string server_name = "genkan";  // Via pseudonym
+    std::string host;                    // Host for the backend; empty: the client's
+    Duration body_timeout = std::chrono::seconds(30);
+    std::size_t max_head = 64 * 1024;
+  };
+  Forward(std::shared_ptr<cluster::Pool> pool, OriginPools& origins, base::Telemetry& telemetry,
+          ForwardMetrics& metrics, Options options);
+  ~Forward() override;
+
+  net::Task<Result<http::Response>> handle(http::Request& request) override;
+
+ private:
+  struct Flight;
+  net::Task<Result<http::Response>> forward(http::Request& request, std::string target);
+  bool may_retry(const http::Request& request, const http::OriginFailure& failure, int tries) const noexcept;
+  http::Response failed(http::Request& request, const http::OriginFailure& failure);
+  void prepare(http::Request& request) const;
+  bool answer_max_forwards(http::Request& request, http::Response& out) const;
+
+  std::shared_ptr<cluster::Pool> pool_;
+  OriginPools& origins_;
+  base::Telemetry& telemetry_;
+  ForwardMetrics& metrics_;
+  Options options_;
+  http::OriginLimits limits_;
+  std::string via_;
+};
+
+}  // namespace genkan::proxy
