@@ -83,7 +83,7 @@ std::string seal(const Envelope& envelope, const Key& key) {
   return out;
 }
 
-Refusal open(std::string_view datagram, std::span<const Key> keys, Envelope& out) {
+Refusal open_envelope(std::string_view datagram, std::span<const Key> keys, Envelope& out) {
   if (datagram.size() > kMaxDatagram) return Refusal::too_long;
   if (datagram.size() >= 2 && datagram.substr(0, 2) != "GK") return Refusal::foreign;
   if (datagram.size() < kHead + kMacBytes) return Refusal::too_short;

@@ -91,7 +91,7 @@ struct Envelope {
 std::string seal(const Envelope& envelope, const Key& key);
 
 // Checks form and MAC, not freshness. The first key is the one we sign with; further ones are accepted (rotation).
-Refusal open(std::string_view datagram, std::span<const Key> keys, Envelope& out);
+Refusal open_envelope(std::string_view datagram, std::span<const Key> keys, Envelope& out);
 
 bool valid_node_name(std::string_view name) noexcept;
 

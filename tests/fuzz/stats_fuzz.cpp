@@ -15,7 +15,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   static const cluster::Key key("fuzzing key, no secret");
   const std::string_view input(reinterpret_cast<const char*>(data), size);
   cluster::Envelope envelope;
-  cluster::open(input, {&key, 1}, envelope);
+  cluster::open_envelope(input, {&key, 1}, envelope);
 
   if (size < 25) return 0;
   cluster::Envelope sent{cluster::Kind::load, 0, 0, 0, "node", input.substr(24)};
@@ -26,7 +26,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   const auto datagram = cluster::seal(sent, key);
   if (datagram.empty()) return 0;
-  if (cluster::open(datagram, {&key, 1}, envelope) != cluster::Refusal::none) std::abort();
+  if (cluster::open_envelope(datagram, {&key, 1}, envelope) != cluster::Refusal::none) std::abort();
   cluster::Freshness state;
   const WallTime now(std::chrono::duration_cast<WallTime::duration>(std::chrono::milliseconds(1'800'000'000'000)));
   cluster::check_fresh(state, envelope, now);

@@ -20,14 +20,14 @@ class PacketTest : public testing::Test {
   }
   Refusal opened(std::string_view datagram) {
     Envelope out;
-    return open(datagram, keys, out);
+    return open_envelope(datagram, keys, out);
   }
 };
 
 TEST_F(PacketTest, WhatIsSealedComesOutTheSame) {
   const auto datagram = seal(envelope(7, "payload"), keys[0]);
   Envelope out;
-  ASSERT_EQ(open(datagram, keys, out), Refusal::none);
+  ASSERT_EQ(open_envelope(datagram, keys, out), Refusal::none);
   EXPECT_EQ(out.name, "web1");
   EXPECT_EQ(out.payload, "payload");
   EXPECT_EQ(out.boot, kBoot);

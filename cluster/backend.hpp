@@ -1,0 +1,143 @@
+// A backend at run time: what the configuration says of it, and what is known of it now.
+//
+// Threads: every worker reads it on each request and counts into it; the control thread writes what the nodes announce
+// and what the checks find. There is no lock on the way of a request that goes well: numbers are relaxed atomics (a
+// reader may see some of an announcement's figures a moment before the others, which no scheduler minds). The health
+// machine has a mutex; a worker takes it only when a request failed, or succeeded after failures.
+//
+// A Backend outlives the configuration that named it: Cluster keeps one per pool, name and address across reloads, and
+// drops a removed one only when nothing is in flight.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <mutex>
+#include <optional>
+#include <string>
+
+#include "base/address.hpp"
+#include "base/metrics.hpp"
+#include "base/telemetry.hpp"
+#include "cluster/choice.hpp"
+#include "cluster/health.hpp"
+#include "conf/conf.hpp"
+
+namespace genkan::cluster {
+
+enum class State : std::uint8_t { up, down, ejected, half_open, draining, maintenance };
+std::string_view name_of(State state) noexcept;
+
+// What an operator asked for. A node may ask for draining itself, in its announcement.
+enum class Order : std::uint8_t { none, drain, maintenance };
+
+// How a request ended, as far as it says something about the backend.
+enum class Outcome : std::uint8_t {
+  ok,              // a response with a status below 500, complete
+  connect_failed,  // refused, unreachable, connect time-out: nothing was sent
+  server_error,    // a response that blames the backend (5xx)
+  broken,          // closed or timed out in the middle
+  neutral,         // the client went away, or the request was given up: says nothing
+};
+
+class Backend {
+ public:
+  Backend(std::string pool, const conf::Backend& conf, const HealthPolicy& policy, base::Telemetry& telemetry);
+  Backend(const Backend&) = delete;
+  Backend& operator=(const Backend&) = delete;
+
+  const std::string& pool() const noexcept { return pool_; }
+  const std::string& name() const noexcept { return name_; }
+  const std::string& address() const noexcept { return address_; }  // as configured
+  const std::string& node() const noexcept { return node_; }        // empty: announces nothing
+
+  // Where to connect to; empty while a host name is not resolved. Called when a connection is opened, not per request.
+  std::optional<base::Endpoint> endpoint() const;
+  // Control thread. An empty one: the name does not resolve (any more), and the backend is down.
+  void set_endpoint(std::optional<base::Endpoint> endpoint, std::string_view why, Time now);
+  bool needs_resolving() const noexcept { return needs_resolving_; }
+
+  // What a reload may change.
+  void configure(const conf::Backend& conf, const HealthPolicy& policy);
+  std::uint32_t weight() const noexcept { return weight_.load(std::memory_order_relaxed); }
+  std::uint32_t max_connections() const noexcept { return max_connections_.load(std::memory_order_relaxed); }
+
+  // Any thread.
+  State state() const noexcept { return state_.load(std::memory_order_acquire); }
+  std::string reason() const;
+  Time since() const;
+  std::uint32_t inflight() const noexcept { return inflight_.load(std::memory_order_relaxed); }
+  std::uint32_t ewma_us() const noexcept { return ewma_us_.load(std::memory_order_relaxed); }
+  // Fills figures, inflight, sent, weight.
+  void describe(Candidate& out) const noexcept;
+  Figures figures() const noexcept;
+
+  // Control thread. Each returns true when the state changed, and logs it. What a node asked for (draining) is
+  // forgotten when it was silent for `max_age`: its host may be back without an agent.
+  bool on_check(bool good, std::string_view why, Time now);
+  bool on_time(Time now, Duration max_age);
+  bool order(Order order, std::string_view why, Time now);
+  void on_figures(const Figures& figures, bool draining, Time now);
+
+  // Workers, through Pool::pick and InFlight.
+  void begin() noexcept;
+  void finish(Outcome outcome, Duration latency, bool may_eject, Time now);
+  // A half-open backend serves one request at a time.
+  bool take_trial() noexcept { return !trial_.exchange(true, std::memory_order_acq_rel); }
+  void release_trial() noexcept { trial_.store(false, std::memory_order_release); }
+  bool trial_free() const noexcept { return !trial_.load(std::memory_order_relaxed); }
+
+  // For status. Rate and quantiles over the last full window, which roll() closes (control thread, every few seconds).
+  struct Recent {
+    double requests_per_second = 0;
+    double mean = 0, p50 = 0, p99 = 0;  // seconds
+  };
+  void roll(Time now);
+  Recent recent() const;
+  std::int64_t count(Outcome outcome) const noexcept;
+  std::uint64_t started() const noexcept { return started_.load(std::memory_order_relaxed); }
+
+ private:
+  bool publish(Time now);  // state_ from the parts; with mutex_ held; true when it changed
+  void announce_change(State before);
+  void show_gauge();  // with mutex_ held
+
+  const std::string pool_, name_, address_, node_;
+  bool needs_resolving_ = false;  // constant after construction
+  base::Log& log_;
+  base::Histogram& latency_;
+  base::Counter* outcomes_[5];
+  base::Counter& up_gauge_;
+
+  // Written by every worker on every request: on lines of their own.
+  alignas(64) std::atomic<std::uint32_t> inflight_{0};
+  std::atomic<std::uint64_t> started_{0};
+  std::atomic<std::uint32_t> ewma_us_{0};
+
+  alignas(64) std::atomic<State> state_{State::up};
+  std::atomic<bool> attention_{false};  // a success matters: there were failures, or the door is half open
+  std::atomic<bool> trial_{false};
+  std::atomic<std::uint32_t> weight_{1}, max_connections_{0};
+
+  // The last announcement.
+  std::atomic<Time::rep> heard_{0};  // 0: never
+  std::atomic<std::uint64_t> started_then_{0};
+  std::atomic<std::uint32_t> load_milli_{0}, load_hwm_{1}, cpu_idle_{0}, ncpu_{1}, speed_{0}, node_inflight_{0},
+      service_us_{0}, interval_us_{1'000'000};
+  std::atomic<std::uint64_t> memory_total_{0}, memory_available_{0};
+
+  mutable std::mutex mutex_;  // guards what follows; held for some arithmetic or a copy
+  HealthPolicy policy_;
+  HealthState health_;
+  Order order_ = Order::none;
+  bool node_draining_ = false;
+  std::string reason_, order_reason_, health_reason_, endpoint_reason_ = "its name is not resolved yet";
+  Time since_{};
+  std::optional<base::Endpoint> endpoint_;
+
+  mutable std::mutex recent_mutex_;  // guards what follows; held while a histogram is summed
+  base::Histogram::Snapshot window_start_;
+  Time window_time_{};
+  Recent recent_;
+};
+
+}  // namespace genkan::cluster

@@ -1,0 +1,33 @@
+// The pure parts of an active health check: what is asked, and what counts as an answer.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "conf/conf.hpp"
+
+namespace genkan::cluster {
+
+// "200-399", "200,204,301-302".
+class Expect {
+ public:
+  static std::optional<Expect> parse(std::string_view text);
+  bool contains(unsigned status) const noexcept;
+
+ private:
+  std::vector<std::pair<unsigned, unsigned>> ranges_;
+};
+
+// One GET that asks to close the connection (RFC 9112, section 3). `address` is the default of the Host field.
+std::string check_request(const conf::Health& health, std::string_view address);
+
+// The status of a response that begins with `head` (RFC 9112, section 4): a number, nothing while the line is not
+// complete, or -1 when this is no HTTP/1 response.
+std::optional<int> status_of(std::string_view head) noexcept;
+constexpr std::size_t kMaxStatusLine = 1024;
+
+}  // namespace genkan::cluster

@@ -1,0 +1,184 @@
+#include "cluster/cluster.hpp"
+
+#include <algorithm>
+
+namespace genkan::cluster {
+
+namespace {
+
+constexpr Duration kRetireAfter = 60s;
+constexpr Duration kWindow = 5s;  // of Backend::Recent
+
+HealthPolicy policy_of(const conf::Pool& pool) {
+  HealthPolicy policy;
+  policy.rise = std::max(1u, pool.health.rise);
+  policy.fall = std::max(1u, pool.health.fall);
+  policy.eject_after = pool.eject_after;
+  policy.eject_for = pool.eject_for;
+  return policy;
+}
+
+std::string name_of_backend(const conf::Backend& b) { return b.name.empty() ? b.address : b.name; }
+
+}  // namespace
+
+Cluster::Cluster(base::Telemetry& telemetry, std::string self)
+    : telemetry_(telemetry),
+      self_(std::move(self)),
+      nodes_gauge_(telemetry.metrics.gauge("genkan_cluster_nodes", "Nodes heard from within max_age")) {
+  add_status();
+}
+
+Cluster::~Cluster() {
+  for (const char* name : {"pools", "nodes", "drain", "undrain", "maintenance"}) telemetry_.status.remove(name);
+}
+
+Result<void> Cluster::apply(const conf::Conf& conf, Time now, std::string& why) {
+  std::vector<Chain> chains;
+  for (const auto& pool : conf.pools) {
+    Chain chain;
+    if (pool.scheduler == "chain") {
+      auto parsed = parse_chain(pool.chain, conf.cluster.max_age, why);
+      if (!parsed) {
+        why = "pool " + pool.name + ": " + why;
+        return parsed.error();
+      }
+      chain = std::move(*parsed);
+    }
+    chains.push_back(std::move(chain));
+  }
+  const auto before = backends();
+  Pools next;
+  std::vector<std::shared_ptr<Backend>> kept;
+  for (std::size_t i = 0; i < conf.pools.size(); ++i) {
+    const auto& pool = conf.pools[i];
+    const auto policy = policy_of(pool);
+    std::vector<std::shared_ptr<Backend>> list;
+    for (const auto& b : pool.backends) {
+      const auto same = std::find_if(before.begin(), before.end(), [&](const auto& old) {
+        return old->pool() == pool.name && old->name() == name_of_backend(b) && old->address() == b.address &&
+               old->node() == b.node;
+      });
+      if (same != before.end()) {
+        (*same)->configure(b, policy);
+        list.push_back(*same);
+        kept.push_back(*same);
+      } else {
+        list.push_back(std::make_shared<Backend>(pool.name, b, policy, telemetry_));
+      }
+    }
+    next[pool.name] = std::make_shared<Pool>(pool, std::move(chains[i]), std::move(list), self_);
+  }
+  max_age_.store(Duration(conf.cluster.max_age).count(), std::memory_order_relaxed);
+  {
+    const std::scoped_lock lock(mutex_);
+    pools_ = std::move(next);
+    for (const auto& old : before) {
+      if (std::find(kept.begin(), kept.end(), old) == kept.end()) retired_.push_back({old, now});
+    }
+  }
+  if (on_change_) on_change_();
+  return {};
+}
+
+std::shared_ptr<Pool> Cluster::pool(std::string_view name) const {
+  const std::scoped_lock lock(mutex_);
+  const auto it = pools_.find(name);
+  return it == pools_.end() ? nullptr : it->second;
+}
+
+std::vector<std::shared_ptr<Pool>> Cluster::pools() const {
+  const std::scoped_lock lock(mutex_);
+  std::vector<std::shared_ptr<Pool>> out;
+  for (const auto& [name, pool] : pools_) out.push_back(pool);
+  return out;
+}
+
+std::vector<std::shared_ptr<Backend>> Cluster::backends() const {
+  std::vector<std::shared_ptr<Backend>> out;
+  for (const auto& pool : pools()) out.insert(out.end(), pool->backends().begin(), pool->backends().end());
+  return out;
+}
+
+std::optional<double> Cluster::load_of(std::string_view node, Time now) const {
+  const auto view = nodes_.find(node);
+  if (!view || now - view->heard > Duration(max_age_.load(std::memory_order_relaxed))) return std::nullopt;
+  return view->record.load_milli / 1000.0;
+}
+
+double Cluster::capacity() const {
+  std::size_t total = 0, serving = 0;
+  for (const auto& b : backends()) {
+    const auto state = b->state();
+    if (state == State::draining || state == State::maintenance) continue;
+    ++total;
+    serving += state == State::up || state == State::half_open;
+  }
+  return total == 0 ? 1.0 : static_cast<double>(serving) / static_cast<double>(total);
+}
+
+void Cluster::heard(const LoadRecord& r, const base::Endpoint& from, bool self, Time now) {
+  nodes_.update(r, from, self, now);
+  Figures f;
+  f.known = true;
+  f.heard = now;
+  f.load_milli = r.load_milli;
+  f.load_hwm = r.load_hwm;
+  f.cpu_idle_permille = r.cpu_idle_permille;
+  f.ncpu = r.ncpu;
+  f.speed = r.speed;
+  f.node_inflight = r.inflight;
+  f.service_us = r.service_us;
+  f.interval_us = static_cast<std::uint32_t>(std::min<std::uint64_t>(std::uint64_t{r.interval_ms} * 1000, 0xffffffff));
+  f.memory_total = r.memory_total;
+  f.memory_available = r.memory_available;
+  for (const auto& b : backends()) {
+    if (b->node() == r.node) b->on_figures(f, r.draining, now);
+  }
+}
+
+void Cluster::tick(Time now) {
+  const bool roll = now - last_roll_ >= kWindow;
+  const Duration max_age(max_age_.load(std::memory_order_relaxed));
+  for (const auto& b : backends()) {
+    b->on_time(now, max_age);
+    if (roll) b->roll(now);
+  }
+  if (roll) last_roll_ = now;
+  const auto live = static_cast<std::int64_t>(nodes_.live(max_age, now));
+  nodes_gauge_.add(live - nodes_gauge_.sum());
+  std::vector<std::shared_ptr<Backend>> dropped;  // destroyed after the lock
+  const std::scoped_lock lock(mutex_);
+  std::erase_if(retired_, [&](Retired& r) {
+    if (r.backend->inflight() > 0) r.since = now;
+    if (now - r.since < kRetireAfter) return false;
+    dropped.push_back(std::move(r.backend));
+    return true;
+  });
+}
+
+void Cluster::describe_self(LoadRecord& record) const {
+  double weighted_seconds = 0, rate = 0;
+  for (const auto& b : backends()) {
+    record.inflight += b->inflight();
+    record.served += b->started() - std::min<std::uint64_t>(b->started(), b->inflight());
+    const auto recent = b->recent();
+    weighted_seconds += recent.mean * recent.requests_per_second;
+    rate += recent.requests_per_second;
+  }
+  if (rate > 0) record.service_us = static_cast<std::uint32_t>(std::min(weighted_seconds / rate * 1e6, 4e9));
+}
+
+Result<void> Cluster::order(std::string_view pool_name, std::string_view backend_name, Order wanted, std::string& why) {
+  const auto found = pool(pool_name);
+  auto* backend = found ? found->find(backend_name) : nullptr;
+  if (!backend) {
+    why = found ? "pool " + std::string(pool_name) + " has no backend " + std::string(backend_name)
+                : "there is no pool " + std::string(pool_name);
+    return Errc::not_found;
+  }
+  backend->order(wanted, "an operator asked for it", Clock::now());
+  return {};
+}
+
+}  // namespace genkan::cluster

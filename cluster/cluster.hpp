@@ -1,0 +1,90 @@
+// The front door of this room: the pools with their backends, what the nodes announce, and who gets a request.
+//
+//   auto pool = cluster.pool("web");                    // once per configuration, kept with it
+//   auto choice = pool->pick({loop.now()}, tried);      // counts it in flight; choice.backend() or null
+//   ...                                                 // connect to choice.backend()->endpoint()
+//   choice.flight.finish(Outcome::ok);
+//
+// Status sections "pools" and "nodes"; actions "drain", "undrain" and "maintenance", each with
+// {"pool": NAME, "backend": NAME}.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/telemetry.hpp"
+#include "cluster/backend.hpp"
+#include "cluster/pool.hpp"
+#include "cluster/stats.hpp"
+#include "cluster/table.hpp"
+#include "conf/conf.hpp"
+
+namespace genkan::cluster {
+
+class Cluster {
+ public:
+  Cluster(base::Telemetry& telemetry, std::string self);
+  ~Cluster();
+  Cluster(const Cluster&) = delete;
+  Cluster& operator=(const Cluster&) = delete;
+
+  // At start and on reload, one thread. Makes the pools of `conf`; backends with the same pool, name and address keep
+  // their state and numbers. On failure (a chain that can't be read) nothing changes and `why` is a sentence.
+  Result<void> apply(const conf::Conf& conf, Time now, std::string& why);
+
+  // Any thread.
+  std::shared_ptr<Pool> pool(std::string_view name) const;  // null: no such pool
+  std::vector<std::shared_ptr<Pool>> pools() const;
+  std::vector<std::shared_ptr<Backend>> backends() const;
+  const NodeTable& nodes() const noexcept { return nodes_; }
+  const std::string& self() const noexcept { return self_; }
+  // For pools elsewhere (mail): the node's load average, when it was heard within max_age.
+  std::optional<double> load_of(std::string_view node, Time now) const;
+  // How many of this node's backends serve, 0..1; 1 when there are none: what the VIP's priority follows.
+  double capacity() const;
+
+  // Control thread.
+  Refusal admit(const Envelope& envelope, WallTime wall, Time now) { return nodes_.admit(envelope, wall, now); }
+  void heard(const LoadRecord& record, const base::Endpoint& from, bool self, Time now);
+  void tick(Time now);  // about ten times a second
+  // Requests of this node's own proxy, for its announcement: inflight, served, service_us.
+  void describe_self(LoadRecord& record) const;
+
+  // Any thread. Errc::not_found with a sentence.
+  Result<void> order(std::string_view pool, std::string_view backend, Order order, std::string& why);
+
+  // Called on the control thread after every apply(): the checker and the resolver follow the new list.
+  void on_change(std::function<void()> f) { on_change_ = std::move(f); }
+
+ private:
+  using Pools = std::map<std::string, std::shared_ptr<Pool>, std::less<>>;
+  void add_status();
+  std::string pools_json() const;
+  std::string nodes_json() const;
+
+  base::Telemetry& telemetry_;
+  const std::string self_;
+  NodeTable nodes_;
+  std::atomic<Duration::rep> max_age_{Duration(5s).count()};
+  base::Counter& nodes_gauge_;
+  std::function<void()> on_change_;
+
+  mutable std::mutex mutex_;  // guards what follows; held for a look-up or to copy the list
+  Pools pools_;
+  // Backends that the configuration no longer names, until nothing is in flight for kRetireAfter.
+  struct Retired {
+    std::shared_ptr<Backend> backend;
+    Time since;
+  };
+  std::vector<Retired> retired_;
+  Time last_roll_{};
+};
+
+}  // namespace genkan::cluster

@@ -1,0 +1,119 @@
+// A pool at run time: the backends of one [[pool]] and the rule that chooses among them. Immutable but for the turns of
+// the schedulers; a reload makes a new Pool that shares the Backend objects of the old one. Whoever serves a request
+// keeps its shared_ptr<Pool> (with its configuration) until the request ends.
+//
+// Who may be chosen: state up, or half-open with its one trial free; not tried before; below its max_connections.
+// Panic rule: when nobody is left because all are down or ejected, all of them may be chosen (being wrong about all of
+// them is likelier than all being dead, and a refused connection costs nobody anything). Draining and maintenance are
+// orders and stay obeyed.
+#pragma once
+
+#include <array>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "cluster/backend.hpp"
+#include "cluster/choice.hpp"
+#include "conf/conf.hpp"
+
+namespace genkan::cluster {
+
+class Pool;
+
+// A request in flight at a backend, counted from the moment of the choice. finish() says how it ended; without it the
+// destructor counts it as neutral. Moves between owners on one thread; the Pool must outlive it.
+class InFlight {
+ public:
+  InFlight() = default;
+  InFlight(InFlight&& other) noexcept;
+  InFlight& operator=(InFlight&& other) noexcept;
+  ~InFlight() { finish(Outcome::neutral); }
+
+  Backend* backend() const noexcept { return backend_; }
+  explicit operator bool() const noexcept { return backend_ != nullptr; }
+  void finish(Outcome outcome) noexcept;  // once; later calls do nothing
+
+ private:
+  friend class Pool;
+  InFlight(const Pool& pool, Backend& backend, bool trial);
+  const Pool* pool_ = nullptr;
+  Backend* backend_ = nullptr;
+  Time start_{};
+  bool trial_ = false;
+};
+
+enum class Scheduler : std::uint8_t { round_robin, least_connections, chain };
+std::string_view name_of(Scheduler s) noexcept;
+
+// Why this backend, or why none.
+struct Why {
+  enum class Kind : std::uint8_t {
+    chosen,
+    panic,       // all are down or ejected: any
+    emptied,     // a step of the chain left nobody: least connections instead
+    no_backend,  // the pool has none, or all were tried, drain or are in maintenance
+    full,        // all that work are at max_connections
+  };
+  Kind kind = Kind::no_backend;
+  Scheduler scheduler = Scheduler::round_robin;
+  Function step{};               // of emptied
+  bool trial = false;            // a half-open backend's trial request
+  std::uint32_t candidates = 0;  // how many took part
+  std::string text() const;      // for people
+};
+
+struct Choice {
+  InFlight flight;  // empty: nobody
+  Why why;
+  Backend* backend() const noexcept { return flight.backend(); }
+};
+
+// What a choice may depend on.
+struct RequestFacts {
+  Time now{};
+};
+
+class Pool {
+ public:
+  // `self`: the name of this node, for the bias of byLoad. `chain` is empty unless the scheduler is chain.
+  Pool(const conf::Pool& conf, Chain chain, std::vector<std::shared_ptr<Backend>> backends, std::string_view self);
+  Pool(const Pool&) = delete;
+  Pool& operator=(const Pool&) = delete;
+
+  const std::string& name() const noexcept { return conf_.name; }
+  const conf::Pool& conf() const noexcept { return conf_; }
+  Scheduler scheduler() const noexcept { return scheduler_; }
+  std::span<const std::shared_ptr<Backend>> backends() const noexcept { return backends_; }
+  Backend* find(std::string_view backend_name) const noexcept;
+
+  // Any thread. `tried` are the backends that this request was sent to before.
+  Choice pick(const RequestFacts& facts, std::span<const Backend* const> tried = {});
+
+  bool may_eject_one_more() const noexcept;
+  std::size_t usable() const noexcept;  // up or half-open
+
+ private:
+  // What one worker remembers between choices. Slot 0 is shared by all threads that are no workers.
+  struct Turn {
+    explicit Turn(std::size_t backends, std::uint64_t seed) : current(backends, 0), random(seed) {}
+    std::vector<std::int64_t> current;
+    Random random;
+    std::mutex mutex;  // held for one choice, by slot 0 only
+  };
+  Turn& turn();
+  std::uint32_t choose(Candidates& c, Turn& turn, Time now, Why& why);
+  bool gather(Candidates& c, std::span<const Backend* const> tried, bool panic, Why& why) const;
+
+  const conf::Pool conf_;
+  const Chain chain_;
+  const Scheduler scheduler_;
+  const std::vector<std::shared_ptr<Backend>> backends_;
+  const std::string self_;
+  // A worker makes its own on first use and is alone in reading it afterwards.
+  std::array<std::unique_ptr<Turn>, base::kMaxSlots> turns_;
+};
+
+}  // namespace genkan::cluster

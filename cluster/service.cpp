@@ -1,0 +1,81 @@
+#include "cluster/service.hpp"
+
+#include <algorithm>
+
+namespace genkan::cluster {
+
+namespace {
+constexpr Duration kTick = 100ms;
+constexpr Duration kResolveEvery = 5s;  // the resolver's cache answers until the record's TTL is over
+}  // namespace
+
+Service::Service(net::Loop& control, Cluster& cluster, base::Telemetry& telemetry, net::Resolver* resolver)
+    : loop_(control),
+      cluster_(cluster),
+      telemetry_(telemetry),
+      resolver_(resolver),
+      checker_(control, cluster),
+      alive_(std::make_shared<Service*>(this)) {}
+
+Service::~Service() { *alive_ = nullptr; }
+
+Result<void> Service::open(const conf::Conf& conf, ChannelOptions options, std::string& why) {
+  if (!conf.cluster.enabled) return {};
+  if (!options.resolver) options.resolver = resolver_;
+  auto channel = Channel::open(loop_, &cluster_, telemetry_, conf, std::move(options), why);
+  if (!channel) return channel.error();
+  channel_ = std::move(*channel);
+  return {};
+}
+
+void Service::start() {
+  if (channel_) channel_->start();
+  refresh();
+  on_timer();
+}
+
+void Service::refresh() {
+  checker_.refresh();
+  resolve_backends();
+}
+
+void Service::stop() {
+  loop_.wheel().cancel(*this);
+  checker_.stop();
+  if (channel_) channel_->stop();
+  *alive_ = nullptr;
+}
+
+void Service::on_timer() noexcept {
+  const auto now = Clock::now();
+  cluster_.tick(now);
+  if (now >= next_resolve_) resolve_backends();
+  loop_.wheel().arm(*this, loop_.now() + kTick);
+}
+
+void Service::resolve_backends() {
+  next_resolve_ = Clock::now() + kResolveEvery;
+  if (!resolver_) return;
+  for (const auto& backend : cluster_.backends()) {
+    if (backend->needs_resolving()) net::spawn(loop_, resolve(alive_, backend));
+  }
+}
+
+net::Task<void> Service::resolve(std::shared_ptr<Service*> self, std::shared_ptr<Backend> backend) {
+  auto found = co_await net::resolve_endpoint(*(*self)->resolver_, backend->address());
+  if (!*self) co_return;
+  if (found && !found->empty()) {
+    // The present address stays while it is still among those of the name: kept connections go on being used.
+    const auto present = backend->endpoint();
+    const bool stays = present && std::find(found->begin(), found->end(), *present) != found->end();
+    if (!stays) backend->set_endpoint(found->front(), "", Clock::now());
+    co_return;
+  }
+  // A name that is gone is an order; name servers that don't answer are not: the last address stays.
+  const bool gone = found || found.error() == Errc::not_found;
+  if (!gone && backend->endpoint()) co_return;
+  const std::string why = "its name does not resolve: " + (found ? std::string("no address") : found.error().message());
+  backend->set_endpoint(std::nullopt, why, Clock::now());
+}
+
+}  // namespace genkan::cluster

@@ -1,0 +1,55 @@
+// Everything of this room that runs on the control loop, started and stopped together: the channel, the health checks,
+// the tick, and the resolving of backends' host names. App holds one beside the Cluster:
+//
+//   cluster::Cluster cluster(telemetry, conf->node.name);
+//   cluster.apply(*conf, Clock::now(), why);
+//   cluster::Service service(workers.control(), cluster, telemetry);
+//   service.open(*conf, options, why);            // sockets; before privileges are dropped
+//   workers.on_control([&] { service.start(); });
+//   ... reload: cluster.apply(*next, ...); workers.on_control([&] { service.refresh(); });
+//   workers.on_control([&] { service.stop(); });  // then wait until the loop has no live coroutines
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "cluster/channel.hpp"
+#include "cluster/checker.hpp"
+#include "cluster/cluster.hpp"
+#include "net/loop.hpp"
+#include "net/resolver.hpp"
+
+namespace genkan::cluster {
+
+class Service final : private net::Timer {
+ public:
+  // `resolver` belongs to `control` and may be null: then backends given by host name stay down.
+  Service(net::Loop& control, Cluster& cluster, base::Telemetry& telemetry, net::Resolver* resolver);
+  ~Service() override;
+
+  // Opens the channel when [cluster] is enabled. The channel's settings hold until the next start.
+  Result<void> open(const conf::Conf& conf, ChannelOptions options, std::string& why);
+
+  // On the control loop.
+  void start();
+  void refresh();
+  void stop();
+
+  const Channel* channel() const noexcept { return channel_.get(); }
+
+ private:
+  void on_timer() noexcept override;
+  void resolve_backends();
+  static net::Task<void> resolve(std::shared_ptr<Service*> self, std::shared_ptr<Backend> backend);
+
+  net::Loop& loop_;
+  Cluster& cluster_;
+  base::Telemetry& telemetry_;
+  net::Resolver* const resolver_;
+  Checker checker_;
+  std::unique_ptr<Channel> channel_;
+  Time next_resolve_{};
+  std::shared_ptr<Service*> alive_;  // points to null after stop(), for look-ups under way
+};
+
+}  // namespace genkan::cluster
