@@ -1,0 +1,40 @@
+// Local delivery: what the relay calls for a recipient in a local domain, and where an account's files are.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "base/result.hpp"
+#include "webmail/maildir/maildir.hpp"
+#include "webmail/users/users.hpp"
+
+namespace genkan::webmail {
+
+// STATE/mail/DOMAIN/LOCAL. `address` as normal_address() returns it.
+std::string maildir_path(const std::string& state_dir, std::string_view address);
+// STATE/webmail/ACCOUNT.db
+std::string index_path(const std::string& state_dir, const User& user);
+
+// Thread-safe. Blocks on the disk (two fsyncs a message): call it from a pool, not from a worker.
+class Delivery {
+ public:
+  Delivery(Users& users, std::string state_dir) : users_(users), state_dir_(std::move(state_dir)) {}
+
+  // For RCPT. An error is temporary (4xx).
+  Result<bool> exists(std::string_view address) { return users_.exists(address); }
+
+  // The message is on the disk when it returns. Errc::not_found: no such user (5xx). Everything else is temporary: a
+  // Maildir that can't be written (EACCES), a full disk (ENOSPC, EDQUOT).
+  Result<> deliver(std::string_view address, const Source& source);
+
+  // Called after each delivery with the account's address, on the delivering thread. Set before the first delivery.
+  void on_delivered(std::function<void(const User&)> f) { on_delivered_ = std::move(f); }
+
+ private:
+  Users& users_;
+  std::string state_dir_;
+  std::function<void(const User&)> on_delivered_;
+};
+
+}  // namespace genkan::webmail
