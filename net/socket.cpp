@@ -3,11 +3,19 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <cstring>
 
 namespace genkan::net {
 
 ssize_t Socket::receive(char* data, std::size_t size) noexcept {
+  if (!pushed_back.empty()) {
+    const std::size_t n = std::min(size, pushed_back.size());
+    std::memcpy(data, pushed_back.data(), n);
+    pushed_back.erase(0, n);
+    return static_cast<ssize_t>(n);
+  }
   if (!read_ready) {
     errno = EAGAIN;
     return -1;

@@ -5,6 +5,7 @@
 #include <sys/uio.h>
 
 #include <cstddef>
+#include <string>
 
 #include "base/fd.hpp"
 
@@ -16,6 +17,8 @@ struct Socket {
   bool write_ready = true;  // send may succeed
   bool hung_up = false;     // the peer closed its side, or the connection broke: always readable now
   bool broken = false;      // reset, or closed both ways: writing is pointless
+
+  std::string pushed_back;  // bytes that are read again first
 
   // As recv/sendmsg: n, 0 (end of stream, recv only), or -1 with errno (EAGAIN without asking the kernel when not
   // ready).

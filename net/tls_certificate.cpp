@@ -40,7 +40,7 @@ bool still_valid(const std::string& path) {
 
 void add_extension(::X509* certificate, int nid, const std::string& value) {
   ::X509V3_CTX context;
-  ::X509V3_set_ctx_nodb(&context);
+  X509V3_set_ctx_nodb(&context);
   ::X509V3_set_ctx(&context, certificate, certificate, nullptr, nullptr, 0);
   const Owned<::X509_EXTENSION> extension(::X509V3_EXT_conf_nid(nullptr, &context, nid, value.c_str()));
   if (extension) ::X509_add_ext(certificate, extension.get(), -1);
@@ -51,8 +51,8 @@ void add_extension(::X509* certificate, int nid, const std::string& value) {
 std::vector<std::string> certificate_names(::X509* certificate) {
   std::vector<std::string> names;
   auto* all = static_cast<::GENERAL_NAMES*>(::X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr));
-  for (int i = 0; i < ::sk_GENERAL_NAME_num(all); ++i) {
-    const ::GENERAL_NAME* name = ::sk_GENERAL_NAME_value(all, i);
+  for (int i = 0; i < sk_GENERAL_NAME_num(all); ++i) {
+    const ::GENERAL_NAME* name = sk_GENERAL_NAME_value(all, i);
     if (name->type != GEN_DNS) continue;
     names.push_back(base::to_lower({reinterpret_cast<const char*>(::ASN1_STRING_get0_data(name->d.dNSName)),
                                     static_cast<std::size_t>(::ASN1_STRING_length(name->d.dNSName))}));

@@ -90,12 +90,6 @@ void Transport::on_ready(std::uint32_t events) noexcept {
 }
 
 ssize_t Transport::receive(char* data, std::size_t size, Error& error) noexcept {
-  if (!unread_.empty()) {
-    const std::size_t n = std::min(size, unread_.size());
-    std::memcpy(data, unread_.data(), n);
-    unread_.erase(0, n);
-    return static_cast<ssize_t>(n);
-  }
   if (tls_) {
     TlsWant want = TlsWant::nothing;
     const ssize_t n = tls_->read(socket_, data, size, want, error);

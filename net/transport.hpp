@@ -118,12 +118,11 @@ class Transport final : private Pollable, private Timer {
     tls_ = std::move(tls);
     return Handshake(*this);
   }
-  // Hands bytes that were read too far back (before a TLS handshake after a PROXY header): plain transports only.
-  void unread(std::string_view bytes) { unread_.assign(bytes); }
+  // Hands bytes back that were read too far: the next read, or the TLS handshake, begins with them.
+  void unread(std::string_view bytes) { socket_.pushed_back.assign(bytes); }
 
-  // Deadlines hold for operations that suspend after the call: the earlier of an absolute time and a time without
-  // progress.
-  void read_deadline(Time t) noexcept { read_deadline_ = t; }
+  // The earlier of an absolute time and a time without progress. The absolute one holds for an outstanding read too.
+  void read_deadline(Time t) noexcept;
   void read_timeout(Duration d) noexcept { read_timeout_ = d; }
   void write_timeout(Duration d) noexcept { write_timeout_ = d; }
 
@@ -136,7 +135,7 @@ class Transport final : private Pollable, private Timer {
   bool peer_closed() const noexcept { return socket_.hung_up; }  // FIN, RST or error was seen
   bool broken() const noexcept { return socket_.broken; }        // RST, or closed both ways
   bool read_would_block() const noexcept {
-    return !socket_.read_ready && unread_.empty() && !(tls_ && tls_->pending());
+    return !socket_.read_ready && socket_.pushed_back.empty() && !(tls_ && tls_->pending());
   }
   // Called once, on the loop, when the connection breaks (a FIN alone is not that); must not destroy the Transport.
   struct HangupListener {
@@ -178,7 +177,6 @@ class Transport final : private Pollable, private Timer {
   Error failed_, write_failed_;  // a write that failed leaves what the peer said last readable
   int burst_ = kBurst;
   HangupListener* hangup_ = nullptr;
-  std::string unread_;
   base::Endpoint peer_;
 };
 
