@@ -90,7 +90,7 @@ Writer check_user(Checker& check) {
   if (!node.user.empty()) {
     const ::passwd* user = ::getpwnam(node.user.c_str());
     if (user == nullptr) {
-      check.error("node.user", "there is no user `" + node.user + "`", "adduser --system --group " + node.user);
+      check.error("node.user", "no such user: `" + node.user + "`", "adduser --system --group " + node.user);
     } else if (::geteuid() != 0 && ::geteuid() != user->pw_uid) {
       check.warning("node.user", "only root can become `" + node.user + "`");
     } else {
@@ -101,7 +101,7 @@ Writer check_user(Checker& check) {
   if (!node.group.empty()) {
     const ::group* group = ::getgrnam(node.group.c_str());
     if (group == nullptr) {
-      check.error("node.group", "there is no group `" + node.group + "`");
+      check.error("node.group", "no such group: `" + node.group + "`");
     } else {
       writer.groups.push_back(group->gr_gid);
     }
@@ -143,7 +143,7 @@ void check_log_file(Checker& check, const std::string& path, const std::string& 
   }
   const auto folder = std::filesystem::path(path).parent_path();
   if (!folder.empty() && (::stat(folder.c_str(), &info) != 0 || !S_ISDIR(info.st_mode))) {
-    check.error(place, "`" + path + "` can't be made: there is no folder `" + folder.string() + "`");
+    check.error(place, "`" + path + "` can't be made: no such folder: `" + folder.string() + "`");
   }
 }
 
@@ -164,7 +164,7 @@ void check_unix_folder(Checker& check, const std::string& address, const std::st
   const auto folder = std::filesystem::path(endpoint->unix_path).parent_path();
   struct ::stat info {};
   if (::stat(folder.c_str(), &info) != 0 || !S_ISDIR(info.st_mode)) {
-    check.error(place, "there is no folder `" + folder.string() + "` for the socket");
+    check.error(place, "no such folder: `" + folder.string() + "`, needed for the socket");
   }
 }
 

@@ -143,14 +143,14 @@ void check_route_conditions(Checker& check, const Route& route, const std::strin
 
 // {host} and its like in a redirect.
 void check_placeholders(Checker& check, const Route& route, const std::string& place) {
-  static const std::vector<std::string_view> known = {"host", "path", "query", "target"};
+  static const std::vector<std::string_view> known = {"scheme", "host", "path", "query", "target"};
   const std::string& text = route.redirect;
   for (auto open = text.find('{'); open != std::string::npos; open = text.find('{', open + 1)) {
     const auto close = text.find('}', open);
     const std::string name = close == std::string::npos ? std::string() : text.substr(open + 1, close - open - 1);
     if (std::find(known.begin(), known.end(), name) != known.end()) continue;
     check.error(place + ".redirect", "`redirect` knows no placeholder {" + name + "}",
-                "there are {host}, {path}, {query}, {target}");
+                "there are {scheme}, {host}, {path}, {query}, {target}");
   }
 }
 

@@ -27,7 +27,8 @@ Section route_section() {
         "Conditions on header fields, as \"Name: pattern\"; all must hold. Example: [\"X-Beta: ^yes$\"].");
   s.row("pool", &Route::pool, example(unset(text(), "none"), "\"app\""), "Action: send the request to this [[pool]].");
   s.row("redirect", &Route::redirect, unset(text(), "none"),
-        "Action: redirect to this URL. {host}, {path}, {query} and {target} (path with query) come from the request: "
+        "Action: redirect to this URL. {scheme}, {host}, {path}, {query} and {target} (path with query) come from the "
+        "request: "
         "\"https://{host}{target}\".");
   s.row(
       "status", &Route::status, number(0, 599),

@@ -61,9 +61,8 @@ TEST(CheckHost, a_certificate_that_has_run_out_is_warned_of) {
 }
 
 TEST(CheckHost, a_user_or_group_that_is_not_there_is_an_error) {
-  EXPECT_THAT(host("node.user = \"no-such-user\""), ElementsAre(HasSubstr("error: there is no user `no-such-user`")));
-  EXPECT_THAT(host("node.group = \"no-such-group\""),
-              ElementsAre(HasSubstr("error: there is no group `no-such-group`")));
+  EXPECT_THAT(host("node.user = \"no-such-user\""), ElementsAre(HasSubstr("error: no such user: `no-such-user`")));
+  EXPECT_THAT(host("node.group = \"no-such-group\""), ElementsAre(HasSubstr("error: no such group: `no-such-group`")));
 }
 
 TEST(CheckHost, the_state_folder_must_be_a_folder_that_can_be_made) {
@@ -86,11 +85,10 @@ TEST(CheckHost, folders_for_files_logs_and_sockets_must_be_there) {
   EXPECT_THAT(host("[[route]]\nroot = \"/nowhere/www\""),
               ElementsAre(HasSubstr("test.toml:3:8: error: `/nowhere/www`: No such file")));
   EXPECT_THAT(host("[[route]]\nroot = \"" + data("site.crt") + "\""), ElementsAre(HasSubstr("is not a folder")));
-  EXPECT_THAT(host("access_log.path = \"/nowhere/access.log\""),
-              ElementsAre(HasSubstr("there is no folder `/nowhere`")));
+  EXPECT_THAT(host("access_log.path = \"/nowhere/access.log\""), ElementsAre(HasSubstr("no such folder: `/nowhere`")));
   EXPECT_THAT(host("log.path = \"/tmp\""), ElementsAre(HasSubstr("`/tmp` is a folder")));
   EXPECT_THAT(host("[[listen]]\naddress = [\"unix:/nowhere/s\"]\n[[route]]\nstatus = 204"),
-              ElementsAre(HasSubstr("no folder `/nowhere` for the socket")));
+              ElementsAre(HasSubstr("no such folder: `/nowhere`, needed for the socket")));
 }
 
 TEST(CheckHost, a_network_interface_that_is_not_there_yet_is_warned_of) {
