@@ -35,20 +35,21 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto message = mime::parse(bytes);
   check_fields(bytes, message.root);
   mime::Draft draft;
-  draft.has_text = draft.has_html = true;
+  std::string body;
+  std::vector<mime::Attachment> attachments;
   for (const auto* part : mime::leaves(message)) {
     require(part->body.offset + part->body.length <= size);
     check_fields(bytes, *part);
     const auto text = mime::part_text(bytes, *part, 4096);
     require(mime::valid_utf8(text.value) && text.value.size() <= 4096);
     require(mime::valid_utf8(mime::preview_of(mime::html_to_text(text.value))));
-    draft.text = draft.html = text.value;
-    if (draft.attachments.size() < 4)
-      draft.attachments.push_back({part->type, part->name, part->cid, true, text.value});
+    body = text.value;
+    if (attachments.size() < 4) attachments.push_back({part->type, part->name, part->cid, true, text.value});
   }
   mime::bodies(message);
   if (const auto* subject = message.root.find("subject")) draft.subject = mime::decode_text(subject->value.in(bytes));
   if (const auto* from = message.root.find("from")) draft.from = mime::parse_addresses(from->value.in(bytes));
+  draft.body = mime::usual_body(&body, &body, attachments);
   const auto built = mime::build_message(draft);
   const auto again = mime::parse(built);
   require(again.root.find("bcc") == nullptr);

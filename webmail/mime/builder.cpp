@@ -116,50 +116,25 @@ std::string parameter(std::string_view name, std::string_view raw) {
   return out;
 }
 
-// A media type that can't carry anything but itself.
-std::string safe_type(std::string_view type) {
-  const bool good = type.size() <= 100 && std::count(type.begin(), type.end(), '/') == 1 && !type.starts_with('/') &&
-                    !type.ends_with('/') && std::all_of(type.begin(), type.end(), [](char c) {
-                      return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '/' ||
-                             c == '-' || c == '+' || c == '.' || c == '_';
-                    });
-  if (!good || base::istarts_with(type, "multipart/")) return "application/octet-stream";
-  return base::to_lower(type);
-}
-
-std::string text_part(std::string_view type, std::string_view text) {
+std::string text_part(const std::string& head, std::string_view text) {
   const auto body = repair_utf8(text);
   // Mostly ASCII reads better as quoted-printable; Japanese is shorter in base64.
   const auto high =
       std::count_if(body.begin(), body.end(), [](char c) { return static_cast<unsigned char>(c) >= 0x80; });
   const bool use_base64 = static_cast<std::size_t>(high) * 6 > body.size();
-  std::string out = "Content-Type: " + std::string(type) + "; charset=utf-8\r\nContent-Transfer-Encoding: ";
-  if (use_base64) {
-    std::string lines;
-    for (std::size_t i = 0; i < body.size(); ++i) {
-      if (body[i] == '\n' && (i == 0 || body[i - 1] != '\r')) lines += '\r';
-      lines += body[i];
-    }
-    return out + "base64\r\n\r\n" + encode_base64_lines(lines);
+  if (!use_base64) return head + "quoted-printable\r\n\r\n" + encode_quoted_printable(body);
+  std::string lines;
+  for (std::size_t i = 0; i < body.size(); ++i) {
+    if (body[i] == '\n' && (i == 0 || body[i - 1] != '\r')) lines += '\r';
+    lines += body[i];
   }
-  return out + "quoted-printable\r\n\r\n" + encode_quoted_printable(body);
+  return head + "base64\r\n\r\n" + encode_base64_lines(lines);
 }
 
-std::string attachment_part(const Attachment& a) {
-  std::string out = "Content-Type: " + safe_type(a.type);
-  if (!a.name.empty()) out += parameter("name", a.name);
-  out += std::string("\r\nContent-Disposition: ") + (a.is_inline ? "inline" : "attachment");
-  if (!a.name.empty()) out += parameter("filename", a.name);
-  out += "\r\n";
-  if (!a.cid.empty()) out += id_field("Content-ID", {a.cid});
-  // A message/rfc822 part must not be encoded (RFC 2046 5.2.1), but we can't promise 7bit lines: send it as a file.
-  return out + "Content-Transfer-Encoding: base64\r\n\r\n" + encode_base64_lines(a.bytes);
-}
-
-std::string multipart(std::string_view subtype, const std::vector<std::string>& parts) {
+std::string multipart(const std::string& head, std::string_view type, const std::vector<std::string>& parts) {
   // '=_' can't stand in quoted-printable nor in base64, so the boundary can't appear in an encoded part.
   const std::string boundary = "=_" + base::random_token(18);
-  std::string out = "Content-Type: multipart/" + std::string(subtype) + "; boundary=\"" + boundary + "\"\r\n\r\n";
+  std::string out = "Content-Type: " + std::string(type) + "; boundary=\"" + boundary + "\"\r\n" + head + "\r\n";
   for (const auto& part : parts) {
     out += "--" + boundary + "\r\n" + part;
     if (!out.ends_with("\r\n")) out += "\r\n";
@@ -167,28 +142,42 @@ std::string multipart(std::string_view subtype, const std::vector<std::string>& 
   return out + "--" + boundary + "--\r\n";
 }
 
-std::string body_of(const Draft& draft) {
-  std::vector<std::string> inline_parts, files;
-  for (const auto& a : draft.attachments) {
-    auto& list = !a.cid.empty() && a.is_inline && draft.has_html ? inline_parts : files;
-    auto part = a;
-    if (safe_type(a.type) == "message/rfc822") part.type = "application/octet-stream";
-    list.push_back(attachment_part(part));
+// The fields of a part beside Content-Type and the encoding.
+std::string part_fields(const Node& node) {
+  std::string out;
+  if (!node.disposition.empty() || !node.name.empty()) {
+    const bool shown = base::iequals(node.disposition, "inline");
+    out += std::string("Content-Disposition: ") + (shown ? "inline" : "attachment");
+    if (!node.name.empty()) out += parameter("filename", node.name);
+    out += "\r\n";
   }
-  std::string body;
-  if (draft.has_html) {
-    body = text_part("text/html", draft.html);
-    if (!inline_parts.empty()) {
-      inline_parts.insert(inline_parts.begin(), body);
-      body = multipart("related", inline_parts);
-    }
-    if (draft.has_text) body = multipart("alternative", {text_part("text/plain", draft.text), body});
-  } else {
-    body = text_part("text/plain", draft.text);
+  if (!node.cid.empty()) out += id_field("Content-ID", {node.cid});
+  if (!node.language.empty()) out += unstructured_field("Content-Language", node.language);
+  if (!node.location.empty()) out += unstructured_field("Content-Location", node.location);
+  for (const auto& [name, value] : node.extra) {
+    if (valid_field_name(name)) out += unstructured_field(name, value);
   }
-  if (files.empty()) return body;
-  files.insert(files.begin(), body);
-  return multipart("mixed", files);
+  return out;
+}
+
+std::string write_node(const Node& node) {
+  auto type = base::to_lower(node.type);
+  if (!valid_media_type(type)) type = "application/octet-stream";
+  if (type.starts_with("multipart/")) {
+    std::vector<std::string> parts;
+    for (const auto& child : node.children) parts.push_back(write_node(child));
+    return multipart(part_fields(node), type, parts);
+  }
+  // RFC 2046 5.2.1 forbids to encode a message, and we can't promise that its lines pass: it travels as a file.
+  if (type.starts_with("message/")) type = "application/octet-stream";
+  // A file keeps its bytes; a body may have its line ends made right.
+  const bool text = type.starts_with("text/") && valid_utf8(node.bytes);
+  const bool file = !node.disposition.empty() || !node.name.empty();
+  std::string head = "Content-Type: " + type;
+  if (text) head += "; charset=utf-8";
+  if (!node.name.empty()) head += parameter("name", node.name);
+  head += "\r\n" + part_fields(node) + "Content-Transfer-Encoding: ";
+  return text && !file ? text_part(head, node.bytes) : head + "base64\r\n\r\n" + encode_base64_lines(node.bytes);
 }
 
 std::string make_message_id(const Draft& draft) {
@@ -235,6 +224,48 @@ std::string id_field(std::string_view name, const std::vector<std::string>& ids)
   return line.end();
 }
 
+Node usual_body(const std::string* text, const std::string* html, const std::vector<Attachment>& attachments) {
+  const auto wrap = [](std::string type, std::vector<Node> children) {
+    Node node;
+    node.type = std::move(type);
+    node.children = std::move(children);
+    return node;
+  };
+  std::vector<Node> shown, files;
+  for (const auto& a : attachments) {
+    Node node{a.type, a.bytes, a.name, a.cid, a.is_inline ? "inline" : "attachment", {}, {}, {}, {}};
+    (!a.cid.empty() && a.is_inline && html ? shown : files).push_back(std::move(node));
+  }
+  Node body;
+  if (html) {
+    body.type = "text/html";
+    body.bytes = *html;
+    if (!shown.empty()) {
+      shown.insert(shown.begin(), std::move(body));
+      body = wrap("multipart/related", std::move(shown));
+    }
+    if (text) {
+      Node plain;
+      plain.bytes = *text;
+      body = wrap("multipart/alternative", {std::move(plain), std::move(body)});
+    }
+  } else if (text) {
+    body.bytes = *text;
+  }
+  if (files.empty()) return body;
+  files.insert(files.begin(), std::move(body));
+  return wrap("multipart/mixed", std::move(files));
+}
+
+// A media type that can't carry anything but itself.
+bool valid_media_type(std::string_view type) {
+  return type.size() <= 100 && std::count(type.begin(), type.end(), '/') == 1 && !type.starts_with('/') &&
+         !type.ends_with('/') && std::all_of(type.begin(), type.end(), [](char c) {
+           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '/' || c == '-' ||
+                  c == '+' || c == '.' || c == '_';
+         });
+}
+
 bool valid_field_name(std::string_view name) {
   return !name.empty() && name.size() <= 100 &&
          std::all_of(name.begin(), name.end(), [](char c) { return c > ' ' && c < 127 && c != ':'; });
@@ -258,7 +289,7 @@ std::string build_message(const Draft& draft) {
   for (const auto& [name, value] : draft.extra) {
     if (valid_field_name(name)) out += unstructured_field(name, value);
   }
-  return out + "MIME-Version: 1.0\r\n" + body_of(draft);
+  return out + "MIME-Version: 1.0\r\n" + write_node(draft.body);
 }
 
 std::string without_field(std::string_view message, std::string_view name) {

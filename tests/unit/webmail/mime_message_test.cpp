@@ -110,6 +110,9 @@ TEST(Parser, BodyTextIsCutBetweenCharacters) {
   EXPECT_TRUE(cut.truncated);
 }
 
+const char* const kText = "こんにちは\nworld";
+const char* const kHtml = "<p>こんにちは</p><img src=\"cid:pic\">";
+
 Draft japanese_draft() {
   Draft draft;
   draft.from = {{"山田 太郎", "taro@example.jp"}};
@@ -117,11 +120,10 @@ Draft japanese_draft() {
   draft.subject =
       "これはとても長い件名で、エンコードされた単語が何行にも折り返される必要があります。確認してください。";
   draft.date = 1767323045;
-  draft.has_text = draft.has_html = true;
-  draft.text = "こんにちは\nworld";
-  draft.html = "<p>こんにちは</p><img src=\"cid:pic\">";
-  draft.attachments = {{"image/png", "絵.png", "pic", true, "PNG"},
-                       {"application/pdf", "資料\r\nX: y.pdf", "", false, "%PDF"}};
+  const std::string text = kText, html = kHtml;
+  draft.body = usual_body(
+      &text, &html,
+      {{"image/png", "絵.png", "pic", true, "PNG"}, {"application/pdf", "資料\r\nX: y.pdf", "", false, "%PDF"}});
   return draft;
 }
 
@@ -131,8 +133,8 @@ TEST(Builder, WhatIsWrittenIsReadBack) {
   const auto b = bodies(message);
   ASSERT_EQ(b.text.size(), 1U);
   ASSERT_GE(b.html.size(), 1U);
-  EXPECT_EQ(part_text(text, *b.text[0]).value, "こんにちは\nworld");
-  EXPECT_EQ(part_text(text, *b.html[0]).value, japanese_draft().html);
+  EXPECT_EQ(part_text(text, *b.text[0]).value, kText);
+  EXPECT_EQ(part_text(text, *b.html[0]).value, kHtml);
   EXPECT_EQ(decode_text(message.root.find("subject")->value.in(text)), japanese_draft().subject);
   EXPECT_EQ(parse_addresses(message.root.find("from")->value.in(text)), japanese_draft().from);
   EXPECT_EQ(parse_addresses(message.root.find("to")->value.in(text)), japanese_draft().to);
@@ -162,7 +164,7 @@ TEST(Builder, NoValueCanMakeAnotherHeader) {
   draft.in_reply_to = {"id@x>\r\nBcc: evil@x.org"};
   draft.message_id = "m@x\r\nBcc: evil@x.org";
   draft.extra = {{"X-A\r\nBcc", "v"}, {"X-B", "v\r\nBcc: evil@x.org"}};
-  draft.attachments = {{"text/plain\r\nBcc: e", "n\"\r\nBcc: e", "c>\r\nBcc: e", false, "x"}};
+  draft.body = usual_body(nullptr, nullptr, {{"text/plain\r\nBcc: e", "n\"\r\nBcc: e", "c>\r\nBcc: e", false, "x"}});
   const auto text = build_message(draft);
   const auto message = parse(text);
   EXPECT_EQ(message.root.find("bcc"), nullptr);
