@@ -1,4 +1,5 @@
 """Malformed and oversized requests: a clear refusal, the connection closed, and everybody else served on."""
+import re
 import socket
 
 import pytest
@@ -52,19 +53,19 @@ HOST = "Host: x\r\n"
     (f"GET / HTTP/1.1\r\n{HOST}A: b\nC: d\r\n\r\n", 400),
     (f"GET / HTTP/1.1\r\n{HOST}A: b\0c\r\n\r\n", 400),
     (f"GET / HTTP/1.1\r\n{HOST}(a): b\r\n\r\n", 400),
-    (f"GET /a b HTTP/1.1\r\n{HOST}\r\n", 400),
+    (f"GET /a b HTTP/1.1\r\n{HOST}\r\n", 505),                                         # "b HTTP/1.1" is no version
     (f"GET  / HTTP/1.1\r\n{HOST}\r\n", 400),
     (f"G@T / HTTP/1.1\r\n{HOST}\r\n", 400),
-    (f"GET / HTTP/1.1x\r\n{HOST}\r\n", 400),
+    (f"GET / HTTP/1.1x\r\n{HOST}\r\n", 505),
     (f"GET / HTTP/2.7\r\n{HOST}\r\n", 505),
     ("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 400),                            # TLS on the plain port
-])
+], ids=lambda value: "")
 def test_a_malformed_request_is_refused_and_the_connection_closed(front, request_text, status):
     port, one, _ = front
     answer = raw_http(port, request_text.encode("latin-1") + b"GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n", timeout=8)
     accepted = {status, 501} if "Transfer-Encoding" in request_text else {status, 400}
     assert status_of(answer) in accepted, answer[:300]
-    assert answer.count(b"HTTP/1.1 ") == 1, "something after the refused request was answered"
+    assert len(re.findall(rb"^HTTP/1\.1 \d", answer, re.MULTILINE)) == 1, "something after the refused request was answered"
     assert not [r for r in one.requests() if r["uri"] == "/smuggled"]
 
 
@@ -73,7 +74,7 @@ def test_a_malformed_request_is_refused_and_the_connection_closed(front, request
     (f"GET / HTTP/1.1\r\n{HOST}A: {'a' * 20000}\r\n\r\n", 431),
     (f"GET / HTTP/1.1\r\n{HOST}" + "A: b\r\n" * 60 + "\r\n", 431),
     (f"POST / HTTP/1.1\r\n{HOST}Content-Length: 200000\r\n\r\n", 413),
-])
+], ids=["target", "field", "fields", "body"])
 def test_what_is_too_large_is_refused_with_its_own_code(front, request_text, status):
     assert status_of(raw_http(front[0], request_text)) == status
 
@@ -85,7 +86,8 @@ def test_a_chunked_body_that_grows_too_large_is_cut_off(front):
     assert status_of(answer) in (413, 502), answer[:200]
 
 
-@pytest.mark.parametrize("size", ["x", "-1", "1g", "", "ffffffffffffffffff", "5;" + "e" * 20000])
+@pytest.mark.parametrize("size", ["x", "-1", "1g", "", "ffffffffffffffffff", "5;" + "e" * 20000],
+                         ids=["letter", "minus", "suffix", "empty", "overflow", "extension"])
 def test_a_bad_chunk_ends_the_request(front, size):
     port, one, _ = front
     answer = raw_http(port, f"POST /bad HTTP/1.1\r\n{HOST}Transfer-Encoding: chunked\r\n\r\n{size}\r\nhello\r\n0\r\n\r\n")

@@ -26,7 +26,7 @@ def front(port, *ports, body=None):
     ('[[route]]\npath_pattern = "(["\npool = "x"\n', ":2:", ["path_pattern"]),
     ('[admin]\nlisten = "0.0.0.0:9070"\n', ":", ["token"]),
     ('include = ["missing.toml"]\n', ":1:", ["missing.toml"]),
-])
+], ids=["unknown", "type", "number", "duration", "syntax", "pool", "pattern", "token", "include"])
 def test_a_mistake_in_the_configuration_is_named_with_its_place(tmp_path, text, place, words):
     path = tmp_path / "bad.toml"
     path.write_text(text)

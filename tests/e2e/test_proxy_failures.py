@@ -161,7 +161,7 @@ def test_a_silent_backend_is_504_after_its_time(genkan, origin):
     b"HTTP/1.1 200 OK\r\nA: " + b"x" * 200_000 + b"\r\n\r\n",
     b"HTTP/1.1 99 Low\r\n\r\n",
     b"HTTP/1.1 200 OK\r\nNo colon here\r\n\r\n",
-])
+], ids=["nothing", "garbage", "two lengths", "negative length", "unknown coding", "huge head", "status 99", "no colon"])
 def test_an_answer_that_is_not_http_is_502_and_the_rest_goes_on(genkan, origin, answer):
     o = origin(lambda connection, data: connection.sendall(OK if b"/good" in data else answer) is None and b"/good" in data)
     port = free_port()
@@ -172,7 +172,8 @@ def test_an_answer_that_is_not_http_is_502_and_the_rest_goes_on(genkan, origin, 
 
 @pytest.mark.parametrize("framing", [b"Content-Length: 1000\r\n\r\n" + b"x" * 500,
                                      b"Transfer-Encoding: chunked\r\n\r\n1f4\r\n" + b"x" * 500 + b"\r\n",
-                                     b"Transfer-Encoding: chunked\r\n\r\n1f4\r\n" + b"x" * 500 + b"\r\nZZ\r\n"])
+                                     b"Transfer-Encoding: chunked\r\n\r\n1f4\r\n" + b"x" * 500 + b"\r\nZZ\r\n"],
+                         ids=["short of its length", "no last chunk", "bad chunk"])
 def test_a_body_that_breaks_is_never_ended_cleanly(genkan, origin, framing):
     o = origin(lambda connection, data: connection.sendall(b"HTTP/1.1 200 OK\r\n" + framing) is not None)
     port = free_port()

@@ -49,6 +49,7 @@ def test_the_name_chooses_the_certificate(front, name, cert):
     assert f"{cert}.example" in subject(answer.peer_cert)
 
 
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion")
 @pytest.mark.parametrize("version, ok", [(ssl.TLSVersion.TLSv1_3, True), (ssl.TLSVersion.TLSv1_2, True), (ssl.TLSVersion.TLSv1_1, False)])
 def test_only_tls_1_2_and_later_are_spoken(front, version, ok):
     context = insecure_tls()
@@ -116,7 +117,7 @@ def test_a_self_signed_certificate_is_made_and_kept(genkan, tmp_path):
     (lambda f: (f / "a.crt").write_text("no certificate"), "a.crt"),
     (lambda f: (f / "a.key").write_text("no key"), "a.key"),
     (lambda f: make_cert(f, "b") and (f / "b.key").replace(f / "a.key"), "a.key"),
-])
+], ids=["missing", "no certificate", "no key", "another's key"])
 def test_a_certificate_that_cannot_be_used_ends_the_start_with_its_file_named(genkan, tmp_path, break_it, words):
     cert = make_cert(tmp_path, "a")
     break_it(tmp_path)
