@@ -4,6 +4,7 @@
 
 #include <thread>
 
+#include "app/operators.hpp"
 #include "app/privileges.hpp"
 #include "app/web.hpp"
 #include "base/file.hpp"
@@ -19,7 +20,8 @@ struct Site::Rooms {
         telemetry{log, metrics, status},
         workers(static_cast<int>(conf->node.workers)),
         cluster(telemetry, conf->node.name),
-        web(workers, telemetry, cluster) {}
+        web(workers, telemetry, cluster),
+        operators(workers, telemetry) {}
 
   conf::ConfPtr conf;
   base::Log log;
@@ -29,6 +31,7 @@ struct Site::Rooms {
   net::Workers workers;
   cluster::Cluster cluster;
   Web web;
+  Operators operators;
   std::unique_ptr<vip::Launched> launched;
   std::unique_ptr<vip::Vip> vip;
   WallTime started = WallClock::now();
@@ -50,11 +53,13 @@ int Site::start(std::string& why) {
     return EX_CANTCREAT;
   }
   if (auto opened = r.web.open(*r.conf, why); !opened) return EX_UNAVAILABLE;
+  if (auto opened = r.operators.open(*r.conf, why); !opened) return EX_UNAVAILABLE;
   if (auto dropped = drop_privileges(r.conf->node, why); !dropped) return EX_NOPERM;
   r.workers.start();
   auto snapshot = r.web.build(r.conf, why);
   if (!snapshot) return EX_CONFIG;
   r.web.start(*snapshot);
+  r.operators.start(r.conf);
   if (r.launched) r.vip = std::make_unique<vip::Vip>(std::move(*r.launched), r.telemetry);
   r.status.set_ready(true, "");
   if (r.vip) r.vip->set_service_level(100);
@@ -96,6 +101,7 @@ void Site::stop() {
     r.web.cancel();
     while (r.web.sessions() > 0) std::this_thread::sleep_for(std::chrono::milliseconds(5));
   }
+  r.operators.stop();
   while (r.workers.live() > 0 && Clock::now() < deadline + 5s)
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
   r.web.close();

@@ -17,7 +17,7 @@ Web::Web(net::Workers& workers, base::Telemetry& telemetry, cluster::Cluster& cl
     : workers_(workers),
       telemetry_(telemetry),
       cluster_(cluster),
-      server_metrics_(telemetry.metrics),
+      server_metrics_(telemetry.metrics, "public"),
       forward_metrics_(telemetry.metrics),
       files_(kFileThreads) {}
 

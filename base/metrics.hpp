@@ -36,6 +36,9 @@ class Counter {
       cell.store(cell.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
     }
   }
+  std::int64_t at(int slot) const noexcept {
+    return cells_[static_cast<std::size_t>(slot)].value.load(std::memory_order_relaxed);
+  }
   std::int64_t sum() const noexcept {
     std::int64_t total = 0;
     for (const auto& cell : cells_) total += cell.value.load(std::memory_order_relaxed);

@@ -42,6 +42,22 @@ function(genkan_precompile target)
   endif()
 endfunction()
 
+# genkan_embed(ROOM SYMBOL FOLDER): the files below FOLDER become std::span<const base::EmbeddedFile> SYMBOL().
+function(genkan_embed room symbol folder)
+  if(NOT TARGET ${room})
+    return()
+  endif()
+  file(GLOB_RECURSE files CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/${folder}/*)
+  string(REPLACE "::" "_" stem ${symbol})
+  set(out ${CMAKE_BINARY_DIR}/generated/${stem}.cpp)
+  add_custom_command(OUTPUT ${out}
+    COMMAND ${CMAKE_COMMAND} -DOUT=${out} -DNAME=${symbol} "-DFILES=${files}" -DBASE=${CMAKE_SOURCE_DIR}/${folder}
+            -P ${CMAKE_SOURCE_DIR}/cmake/embed.cmake
+    DEPENDS ${files} ${CMAKE_SOURCE_DIR}/cmake/embed.cmake COMMENT "Embedding ${folder}" VERBATIM)
+  target_sources(${room} PRIVATE ${out})
+  set_source_files_properties(${out} PROPERTIES SKIP_PRECOMPILE_HEADERS ON)
+endfunction()
+
 function(genkan_program)
   if(NOT EXISTS ${CMAKE_SOURCE_DIR}/app/main.cpp)
     return()

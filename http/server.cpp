@@ -34,13 +34,14 @@ bool listed(const std::vector<base::Cidr>& networks, const base::IpAddress& ip) 
 
 }  // namespace
 
-ServerMetrics::ServerMetrics(base::Metrics& m)
-    : connections(m.gauge("genkan_http_connections", "Open client connections")),
-      accepted(m.counter("genkan_http_connections_accepted_total", "Client connections accepted")),
-      requests(m.counter("genkan_http_requests_total", "Requests received")),
+ServerMetrics::ServerMetrics(base::Metrics& m, const std::string& side)
+    : connections(m.gauge("genkan_http_connections", "Open client connections", {{"side", side}})),
+      accepted(m.counter("genkan_http_connections_accepted_total", "Client connections accepted", {{"side", side}})),
+      requests(m.counter("genkan_http_requests_total", "Requests received", {{"side", side}})),
       bad_requests(m.counter("genkan_http_requests_refused_total",
-                             "Requests refused before any handler saw them, or failed inside")),
-      tls_failures(m.counter("genkan_http_tls_handshakes_failed_total", "TLS handshakes with clients that failed")) {}
+                             "Requests refused before any handler saw them, or failed inside", {{"side", side}})),
+      tls_failures(m.counter("genkan_http_tls_handshakes_failed_total", "TLS handshakes with clients that failed",
+                             {{"side", side}})) {}
 
 Server::Server(net::Loop& loop, base::Telemetry& telemetry, ServerMetrics& metrics, SnapshotPtr snapshot,
                std::shared_ptr<net::ConnectionLimit> limit)

@@ -34,7 +34,8 @@ struct Entrance {
 };
 
 struct ServerMetrics {
-  explicit ServerMetrics(base::Metrics& metrics);
+  // `side`: "public" for visitors, "admin" for operators.
+  ServerMetrics(base::Metrics& metrics, const std::string& side);
   base::Counter& connections;  // gauge
   base::Counter& accepted;
   base::Counter& requests;
