@@ -6,8 +6,11 @@ namespace {
 using namespace std::chrono_literals;
 
 // Gratuitous ARP is repeated because it is not acknowledged; late ones reach hosts whose port was not forwarding yet.
-constexpr std::array<Duration, 2> kAnnounceAgain = {1s, 5s};
+constexpr std::array<Duration, 3> kAnnounceAgain = {100ms, 1s, 5s};
 constexpr Duration kCorrectAfter = 50ms;
+// Packets that were sent to us before the announcement arrive after it. Shorter than the first repeat above, which
+// corrects a host that asked meanwhile and heard us first.
+constexpr Duration kLinger = 20ms;
 
 struct Run {
   const Rules& rules;
@@ -24,12 +27,14 @@ struct Run {
 
   void stop_timers() {
     m.due.reset();
+    m.drop_due.reset();
     m.announce_due = {};
   }
 
   void become_active(Reason reason) {
     go(State::active, reason);
     m.active_interval = rules.interval;
+    m.drop_due.reset();
     act(Do::add_address);  // before anyone is told, so that the first packet finds it
     act(Do::send_advert, m.priority);
     act(Do::announce);
@@ -57,11 +62,14 @@ struct Run {
   }
 
   void leave(Reason reason) {
-    const bool held = m.state == State::active || m.state == State::yielding;
+    const bool held = holds_address(m);
     stop_timers();
     if (m.state != State::init) go(State::init, reason);
     if (held) act(Do::remove_address);
   }
+
+  // Someone else is Active: the address follows in a moment.
+  void hand_over() { m.drop_due = now + kLinger; }
 
   void advertise() {
     act(Do::send_advert, m.priority);
@@ -90,7 +98,13 @@ void Run::operator()(const Start&) {
 }
 
 void Run::operator()(const Stop&) {
-  if (m.state != State::active) return leave(Reason::planned_stop);
+  if (m.state != State::active) {
+    const auto drop = m.drop_due;  // a hand-over that is under way ends as it would
+    m.drop_due.reset();
+    leave(Reason::planned_stop);
+    m.drop_due = drop;
+    return;
+  }
   stop_timers();
   go(State::yielding, Reason::planned_stop);
   act(Do::send_advert, 0);
@@ -112,14 +126,15 @@ void Run::operator()(const Tick&) {
       act(Do::announce);
     }
   }
+  if (m.drop_due && *m.drop_due <= now) {
+    m.drop_due.reset();
+    act(Do::remove_address);
+  }
   if (!m.due || *m.due > now) return;
   m.due.reset();
-  if (m.state == State::backup)
-    become_active(m.expectation);
-  else if (m.state == State::active)
-    advertise();
-  else if (m.state == State::yielding)
-    leave(Reason::nobody_came);
+  if (m.state == State::backup) return become_active(m.expectation);
+  if (m.state == State::active) return advertise();
+  if (m.state == State::yielding) leave(Reason::nobody_came);
 }
 
 void Run::operator()(const SetPriority& event) {
@@ -131,12 +146,12 @@ void Run::operator()(const SetPriority& event) {
 
 void Run::operator()(const Heard& advert) {
   if (advert.source == rules.self) return;  // our own, looped back
-  if (m.state == State::backup)
-    heard_in_backup(advert);
-  else if (m.state == State::active)
-    heard_in_active(advert);
-  else if (m.state == State::yielding && advert.priority > 0)
-    leave(Reason::yielded);
+  if (m.state == State::backup) return heard_in_backup(advert);
+  if (m.state == State::active) return heard_in_active(advert);
+  if (m.state != State::yielding || advert.priority == 0) return;
+  stop_timers();
+  go(State::init, Reason::yielded);
+  hand_over();
 }
 
 // 6.4.2
@@ -155,9 +170,9 @@ void Run::heard_in_backup(const Heard& advert) {
 // 6.4.3
 void Run::heard_in_active(const Heard& advert) {
   if (advert.priority > m.priority || (advert.priority == m.priority && advert.source > rules.self)) {
-    act(Do::remove_address);
     become_backup(Reason::better_peer);
     follow(advert);
+    hand_over();
     return;
   }
   advertise();  // priority 0 and losing adverts alike: say at once who is Active, and reset the timer
@@ -183,8 +198,13 @@ Step step(const Rules& rules, Machine& machine, const Event& event, Time now) {
   return std::move(run.out);
 }
 
+bool holds_address(const Machine& machine) noexcept {
+  return machine.state == State::active || machine.state == State::yielding || machine.drop_due.has_value();
+}
+
 std::optional<Time> next_due(const Machine& machine) noexcept {
   std::optional<Time> first = machine.due;
+  if (machine.drop_due && (!first || *machine.drop_due < *first)) first = machine.drop_due;
   for (const auto& at : machine.announce_due) {
     if (at && (!first || *at < *first)) first = at;
   }

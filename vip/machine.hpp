@@ -14,7 +14,7 @@
 // Three things are ours, and none is visible to a peer as anything but VRRP:
 // - yielding (make-before-break): a planned stop sends priority 0 but keeps the address, and keeps answering, until the
 // new
-//   Active's advertisement is heard;
+//   Active's advertisement is heard; and whoever hands the address over keeps it for 20 ms more;
 // - a drop of our own priority is advertised at once, not at the next interval;
 // - a Backup that preempts and hears the Active it followed fall below its own priority waits Skew_Time, not the whole
 //   Active_Down_Interval: the fall is news of trouble, like priority 0.
@@ -62,7 +62,8 @@ struct Machine {
   std::uint8_t priority = 100;                      // what we advertise now; rules.priority scaled by how well we serve
   std::uint16_t active_interval = 100;              // Active_Adver_Interval, adopted from the Active
   std::optional<Time> due;                          // Adver_Timer, Active_Down_Timer or the end of yielding
-  std::array<std::optional<Time>, 2> announce_due;  // repeats of the gratuitous ARP
+  std::optional<Time> drop_due;                     // the address, which another node has by now, goes at this time
+  std::array<std::optional<Time>, 3> announce_due;  // repeats of the gratuitous ARP
   Reason expectation = Reason::active_silent;       // what it will mean when Active_Down_Timer fires
   base::IpAddress active_peer;                      // the Active that was heard last; any_v4() before
   std::uint8_t active_priority = 0;
@@ -103,6 +104,8 @@ struct Step {
 };
 
 Step step(const Rules& rules, Machine& machine, const Event& event, Time now);
+
+bool holds_address(const Machine& machine) noexcept;
 
 // When the machine wants its next Tick.
 std::optional<Time> next_due(const Machine& machine) noexcept;

@@ -39,7 +39,7 @@ class Router {
 
   int fd() const noexcept { return vrrp_.get(); }  // -1 while the interface is unusable
   std::optional<Time> due() const noexcept;
-  bool finished() const noexcept { return stopping_ && machine_.state == State::init; }
+  bool finished() const noexcept { return stopping_ && machine_.state == State::init && !holds_address(machine_); }
   RouterMessage report(std::uint16_t index) const noexcept;
 
  private:

@@ -198,29 +198,56 @@ TEST_F(MachineTest, AnActiveAdvertisesAtItsOwnInterval) {
   EXPECT_EQ(run_until(now + 3s), (Actions{advert(100), advert(100), advert(100)}));
 }
 
-TEST_F(MachineTest, AnnouncementsAreRepeatedAfterOneAndFiveSeconds) {
+TEST_F(MachineTest, AnnouncementsAreRepeatedSoonAndAfterOneAndFiveSeconds) {
   feed(Start{});
   now = *m.due;
   feed(Tick{});
   const Time since = now;
   int seen = 0;
   for (const auto& action : run_until(since + 10s)) seen += action == kAnnounce;
-  EXPECT_EQ(seen, 2);
+  EXPECT_EQ(seen, 3);
 }
 
 TEST_F(MachineTest, AHigherPriorityEndsActive) {
   make_active();
-  EXPECT_EQ(hear(101, "10.0.0.1", 20), Actions{kRemove});
+  EXPECT_EQ(hear(101, "10.0.0.1", 20), Actions{});
   EXPECT_EQ(moved, (Transition{State::active, State::backup, Reason::better_peer}));
   EXPECT_EQ(m.active_interval, 20);
   EXPECT_EQ(*m.due, now + active_down_interval(100, 20));
+  EXPECT_EQ(run_until(now + 20ms), Actions{kRemove});
+}
+
+TEST_F(MachineTest, TheAddressIsKeptForAMomentAfterItWasHandedOver) {
+  make_active();
+  hear(101);
+  EXPECT_TRUE(holds_address(m));
+  EXPECT_EQ(run_until(now + 19ms), Actions{});
+  EXPECT_EQ(run_until(now + 1ms), Actions{kRemove});
+  EXPECT_FALSE(holds_address(m));
+  EXPECT_EQ(run_until(now + 100ms), Actions{});
+}
+
+TEST_F(MachineTest, AHandOverEndsAtOnceWhenTheLinkGoes) {
+  make_active();
+  hear(101);
+  EXPECT_EQ(feed(LinkDown{}), Actions{kRemove});
+  EXPECT_FALSE(next_due(m));
+}
+
+TEST_F(MachineTest, AStopDuringAHandOverLetsItEnd) {
+  make_active();
+  hear(101);
+  EXPECT_EQ(feed(Stop{}), Actions{});
+  EXPECT_EQ(m.state, State::init);
+  EXPECT_TRUE(holds_address(m));
+  EXPECT_EQ(run_until(now + 20ms), Actions{kRemove});
 }
 
 TEST_F(MachineTest, EqualPriorityIsDecidedByTheGreaterAddress) {
   make_active();
   EXPECT_EQ(hear(100, "10.0.0.4"), Actions{advert(100)});
   EXPECT_EQ(m.state, State::active);
-  EXPECT_EQ(hear(100, "10.0.0.6"), Actions{kRemove});
+  EXPECT_EQ(hear(100, "10.0.0.6"), Actions{});
   EXPECT_EQ(m.state, State::backup);
 }
 
@@ -282,8 +309,9 @@ TEST_F(MachineTest, APlannedStopKeepsTheAddressUntilTheNewActiveIsHeard) {
   EXPECT_EQ(moved, (Transition{State::active, State::yielding, Reason::planned_stop}));
   now += 400ms;
   EXPECT_EQ(feed(Tick{}), Actions{});
-  EXPECT_EQ(hear(50, "10.0.0.1"), Actions{kRemove});
+  EXPECT_EQ(hear(50, "10.0.0.1"), Actions{});
   EXPECT_EQ(moved, (Transition{State::yielding, State::init, Reason::yielded}));
+  EXPECT_EQ(run_until(now + 20ms), Actions{kRemove});
   EXPECT_FALSE(next_due(m));
 }
 
@@ -445,7 +473,7 @@ TEST(Wire, AFailingServiceMovesTheAddressWithinSkewAndItStays) {
   wire.run(2s);
   wire.takeovers = 0;
   wire.feed(0, SetPriority{1});
-  wire.run(skew_time(100, 10) + 1ms);
+  wire.run(skew_time(100, 10) + 25ms);
   EXPECT_TRUE(wire.nodes[1].holds);
   EXPECT_FALSE(wire.nodes[0].holds);
   wire.run(60s);
