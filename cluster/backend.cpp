@@ -113,9 +113,10 @@ Figures Backend::figures() const noexcept {
   return f;
 }
 
-void Backend::describe(Candidate& out) const noexcept {
+void Backend::describe(Candidate& out, bool with_figures) const noexcept {
   out.weight = std::max(1u, weight());
   out.inflight = inflight();
+  if (!with_figures) return;
   out.figures = figures();
   out.sent = static_cast<std::uint32_t>(
       std::min<std::uint64_t>(started_.load(kRelaxed) - started_then_.load(kRelaxed), 0xffffffff));

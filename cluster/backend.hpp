@@ -67,8 +67,8 @@ class Backend {
   Time since() const;
   std::uint32_t inflight() const noexcept { return inflight_.load(std::memory_order_relaxed); }
   std::uint32_t ewma_us() const noexcept { return ewma_us_.load(std::memory_order_relaxed); }
-  // Fills figures, inflight, sent, weight.
-  void describe(Candidate& out) const noexcept;
+  // Fills inflight and weight, and for chains what the node announced.
+  void describe(Candidate& out, bool with_figures) const noexcept;
   Figures figures() const noexcept;
 
   // Control thread. Each returns true when the state changed, and logs it. What a node asked for (draining) is

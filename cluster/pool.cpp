@@ -148,7 +148,7 @@ bool Pool::gather(Candidates& c, std::span<const Backend* const> tried, bool pan
     }
     Candidate one;
     one.index = i;
-    b.describe(one);
+    b.describe(one, scheduler_ == Scheduler::chain);
     one.self = !self_.empty() && b.node() == self_;
     c.add(one);
   }

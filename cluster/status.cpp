@@ -14,7 +14,7 @@ std::string figures_json(const Backend& b, Time now, Duration max_age) {
   const auto f = b.figures();
   if (!f.known) return "null";
   Candidate c;
-  b.describe(c);
+  b.describe(c, true);
   JsonObject o;
   o.decimal("age_seconds", seconds(now - f.heard));
   o.boolean("fresh", now - f.heard <= max_age);
