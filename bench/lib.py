@@ -191,13 +191,13 @@ def progress(text):
 
 @dataclass
 class Row:
-    """One comparison. goal: the ratio ours/peer that is promised; without a peer: the value itself."""
+    """One comparison. goal: the ratio ours/peer that is promised, or without a peer the value itself; None: only shown."""
     case: str
     unit: str
     ours: float
     peer: str = ""
     theirs: float = 0.0
-    goal: float = 0.0
+    goal: float | None = None
     at_most: bool = True
 
     @property
@@ -206,7 +206,7 @@ class Row:
 
     @property
     def met(self):
-        if not self.goal and not self.theirs and self.unit != "bytes":
+        if self.goal is None:
             return None
         value = self.ratio if self.theirs else self.ours
         return value <= self.goal if self.at_most else value >= self.goal
@@ -221,7 +221,7 @@ def table(rows):
     sign = {True: "met", False: "NOT MET", None: "-"}
     lines = [["case", "unit", "ours", "peer", "theirs", "ratio", "goal", ""]]
     for r in rows:
-        goal = f"{'<=' if r.at_most else '>='} {r.goal:g}"
+        goal = f"{'<=' if r.at_most else '>='} {r.goal:g}" if r.goal is not None else "-"
         lines.append([r.case, r.unit, f"{r.ours:.2f}", r.peer or "-", f"{r.theirs:.2f}" if r.peer else "-",
                       f"{r.ratio:.2f}" if r.theirs else "-", goal, sign[r.met]])
     widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]

@@ -33,7 +33,7 @@ def body(options, started):
     case = f"1 KiB, {options.connections} clients, {options.threads} thread{'s' * (options.threads > 1)}"
     us = {name: median(values) for name, values in cost.items()}
     if options.peers_only:
-        return [Row(case, "us/request", us["nginx"], "haproxy", us["haproxy"], 2.0)]
+        return [Row(case, "us/request", us["nginx"], "haproxy", us["haproxy"])]
     rows = [Row(case, "us/request", us["genkan"], "nginx", us["nginx"], 0.90),
             Row(case, "us/request", us["genkan"], "haproxy", us["haproxy"], 0.80)]
     ours = servers[0]
@@ -42,7 +42,7 @@ def body(options, started):
     if done.errors:
         raise SystemExit(f"bench: {done.errors} requests failed")
     # Pages of buffers first touched by a deeper burst than the rounds had are no growth: 256 KiB is 0.27 bytes a request.
-    rows.append(Row(f"memory growth over {done.requests} requests", "bytes", max(0, ours.memory() - before), goal=256 * 1024))
+    rows.append(Row(f"memory growth over {done.requests} requests", "KiB", max(0, ours.memory() - before) / 1024, goal=256))
     return rows
 
 
