@@ -20,6 +20,7 @@ Router::Router(const conf::Smtp& conf) {
       } else {
         exact_.try_emplace(row.domain, index);
         if (route.local && first_local_.empty()) first_local_ = row.domain;
+        if (first_.empty()) first_ = row.domain;
       }
       rows_.push_back(std::move(row));
     }
@@ -35,7 +36,8 @@ Route Router::of(const Row& row) const {
 }
 
 Route Router::route(std::string_view domain, bool trusted) const {
-  const auto name = domain.empty() ? first_local_ : base::to_lower(domain);
+  const auto& home = first_local_.empty() ? first_ : first_local_;
+  const auto name = domain.empty() ? home : base::to_lower(domain);
   auto best = std::numeric_limits<std::size_t>::max();
   if (const auto found = exact_.find(name); found != exact_.end()) best = found->second;
   for (const auto index : wild_) {

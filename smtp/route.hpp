@@ -21,7 +21,8 @@ class Router {
  public:
   explicit Router(const conf::Smtp& conf);
 
-  // `domain` as in the address, any case; empty (<Postmaster>): the first local domain. `trusted`: the client may send
+  // `domain` as in the address, any case; empty (<Postmaster>): the first local domain, else
+  // the first domain of all. `trusted`: the client may send
   // anywhere (relay_from), or the message is already in our care.
   Route route(std::string_view domain, bool trusted) const;
   const std::string& first_local_domain() const noexcept { return first_local_; }
@@ -36,7 +37,7 @@ class Router {
   std::unordered_map<std::string, std::size_t> exact_;  // the first row for a name
   std::vector<Row> rows_;
   std::vector<std::size_t> wild_;
-  std::string others_, first_local_;
+  std::string others_, first_local_, first_;
 };
 
 constexpr std::string_view kLocal = "local";

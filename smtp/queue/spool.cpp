@@ -68,6 +68,10 @@ Result<void> Spool::append_blocking(StoredMessagePtr message) {
 }
 
 void Spool::update(ItemState state) {
+  {
+    std::lock_guard lock(index_mutex_);
+    note_state(state);
+  }
   Job job;
   job.type = RecordType::state;
   job.id = state.id;
@@ -77,11 +81,22 @@ void Spool::update(ItemState state) {
 }
 
 void Spool::finish(std::uint64_t id) {
+  {
+    std::lock_guard lock(index_mutex_);
+    const auto found = index_.find(id);
+    if (found != index_.end()) found->second.gone = true;
+  }
   Job job;
   job.type = RecordType::finished;
   job.id = id;
   job.head = encode_finished(id);
   submit(std::move(job));
+}
+
+void Spool::set_next(std::uint64_t id, std::int64_t next_ms) {
+  std::lock_guard lock(index_mutex_);
+  const auto found = index_.find(id);
+  if (found != index_.end()) found->second.next_s = static_cast<std::uint32_t>(next_ms / 1000);
 }
 
 Result<LoadedItem> Spool::load(std::uint64_t id, bool with_body) const {
@@ -90,7 +105,7 @@ Result<LoadedItem> Spool::load(std::uint64_t id, bool with_body) const {
   {
     std::lock_guard lock(index_mutex_);
     const auto found = index_.find(id);
-    if (found == index_.end()) return Errc::not_found;
+    if (found == index_.end() || found->second.gone) return Errc::not_found;
     entry = found->second;
     segment = segments_.at(entry.segment);
     if (entry.state_segment != 0) {
@@ -140,7 +155,7 @@ ItemInfo Spool::info_of(std::uint64_t id, const Entry& entry) const {
 bool Spool::info(std::uint64_t id, ItemInfo& out) const {
   std::lock_guard lock(index_mutex_);
   const auto found = index_.find(id);
-  if (found == index_.end()) return false;
+  if (found == index_.end() || found->second.gone) return false;
   out = info_of(id, found->second);
   return true;
 }
@@ -148,7 +163,7 @@ bool Spool::info(std::uint64_t id, ItemInfo& out) const {
 void Spool::visit(std::uint64_t after, const std::function<bool(const ItemInfo&)>& f) const {
   std::lock_guard lock(index_mutex_);
   for (auto at = index_.upper_bound(after); at != index_.end(); ++at) {
-    if (!f(info_of(at->first, at->second))) return;
+    if (!at->second.gone && !f(info_of(at->first, at->second))) return;
   }
 }
 
@@ -212,9 +227,14 @@ void Spool::enter_message(const MessageMeta& meta, std::uint32_t segment, std::u
 void Spool::enter_state(const ItemState& state, std::uint32_t segment, std::uint32_t offset) {
   const auto found = index_.find(state.id);
   if (found == index_.end()) return;
+  found->second.state_segment = segment;
+  found->second.state_offset = offset;
+}
+
+void Spool::note_state(const ItemState& state) {
+  const auto found = index_.find(state.id);
+  if (found == index_.end()) return;
   auto& entry = found->second;
-  entry.state_segment = segment;
-  entry.state_offset = offset;
   entry.attempts = static_cast<std::uint16_t>(std::min<std::uint32_t>(state.attempts, UINT16_MAX));
   entry.next_s = static_cast<std::uint32_t>(state.next_ms / 1000);
   entry.held = state.held;

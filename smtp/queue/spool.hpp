@@ -107,9 +107,12 @@ class Spool {
   Append append(net::Loop& loop, StoredMessagePtr message) { return Append(*this, loop, std::move(message)); }
   Result<void> append_blocking(StoredMessagePtr message);
 
-  // Written soon, in the order of the calls, and durable with the next sync (within a second).
+  // Seen by info(), load() and visit() at once; written soon, in the order of the calls, and durable with the next sync
+  // (within a second).
   void update(ItemState state);
   void finish(std::uint64_t id);
+  // In memory only: an operator wants it tried earlier.
+  void set_next(std::uint64_t id, std::int64_t next_ms);
 
   // Blocking. Errc::not_found when the item is finished, Errc::corrupt when the disk gives back something else.
   Result<LoadedItem> load(std::uint64_t id, bool with_body) const;
@@ -135,7 +138,7 @@ class Spool {
     std::uint32_t state_segment = 0, state_offset = 0;  // segment 0: no state was written
     std::uint32_t arrival_s = 0, next_s = 0;
     std::uint16_t attempts = 0, destination = 0, position = 0, siblings = 1;
-    bool held = false, noticed = false, large = false;
+    bool held = false, noticed = false, large = false, gone = false;
   };
   struct Job {
     RecordType type = RecordType::message;
@@ -176,6 +179,7 @@ class Spool {
   // index, with index_mutex_ held
   void enter_message(const MessageMeta& meta, std::uint32_t segment, std::uint32_t offset, std::uint32_t size);
   void enter_state(const ItemState& state, std::uint32_t segment, std::uint32_t offset);
+  void note_state(const ItemState& state);
   void remove_item(std::uint64_t id);
   std::uint16_t destination_number(const std::string& name);
   ItemInfo info_of(std::uint64_t id, const Entry& entry) const;

@@ -127,6 +127,7 @@ bool Spool::add_copy(const std::shared_ptr<Segment>& oldest, std::uint64_t offse
   copies.push_back(std::move(job));
   for (const auto id : living) {
     auto loaded = load(id, false);
+    if (!loaded && loaded.error() == make_error_code(Errc::not_found)) continue;  // finished a moment ago
     if (!loaded) return false;
     if (loaded->state.attempts == 0 && !loaded->state.held && !loaded->state.delay_notice_sent) continue;
     Job state;

@@ -137,6 +137,7 @@ bool Spool::replay(const RecordHead& head, std::string_view meta, std::uint32_t 
       if (!state) return false;
       state->id = head.id;
       enter_state(*state, segment, place);
+      note_state(*state);
       return true;
     }
     case RecordType::finished:

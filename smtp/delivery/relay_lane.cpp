@@ -1,0 +1,245 @@
+#include "smtp/delivery/relay_lane.hpp"
+
+#include <algorithm>
+
+#include "smtp/delivery/dispatcher.hpp"
+
+namespace genkan::smtp {
+namespace {
+
+constexpr Duration kIdle = std::chrono::seconds(5);  // an idle connection is kept so long
+constexpr unsigned kMessages = 1000;                 // then the member is chosen anew
+constexpr Duration kChooseAgain = std::chrono::seconds(30);
+constexpr Duration kNoTls = std::chrono::minutes(10);
+constexpr Duration kCrowded = std::chrono::milliseconds(200);
+
+bool all_deferred(const std::vector<Outcome>& outcomes) {
+  return std::all_of(outcomes.begin(), outcomes.end(),
+                     [](const Outcome& o) { return o.kind == Outcome::Kind::deferred; });
+}
+
+}  // namespace
+
+RelayLane::RelayLane(Dispatcher& dispatcher, std::string name) : Lane(dispatcher, std::move(name)) {
+  configure(dispatcher.plan());
+}
+
+void RelayLane::configure(const PlanPtr& plan) {
+  const auto* relay = plan->relay(std::string_view(name()).substr(kRelayPrefix.size()));
+  std::vector<std::shared_ptr<Member>> members;
+  if (relay) {
+    const auto workers = std::max<std::size_t>(1, dispatcher_.shared().dispatchers.size());
+    per_member_ = std::max<std::size_t>(1, (relay->connections + workers - 1) / workers);
+    for (const auto& row : relay->members) {
+      auto member = std::make_shared<Member>();
+      member->address = row.address;
+      member->node = row.node;
+      member->state.preference = row.preference;
+      for (const auto& old : members_) {
+        if (old->address != row.address) continue;
+        member->state.failures = old->state.failures;
+        member->state.down_until = old->state.down_until;
+        member->no_tls_until = old->no_tls_until;
+      }
+      auto& options = member->without_tls;
+      options.hostname = plan->hostname();
+      options.connect_timeout = relay->connect_timeout;
+      options.command_timeout = relay->command_timeout;
+      options.content_timeout = 2 * relay->command_timeout;
+      member->with_tls = options;
+      member->with_tls.tls = plan->tls_client;
+      members.push_back(std::move(member));
+    }
+  }
+  members_ = std::move(members);
+  pause(Time());
+}
+
+void RelayLane::cancel() {
+  for (auto* connection : open_) connection->cancel();
+}
+
+// While every member fails one carrier tries; else as many as the members of the best living preference may have.
+std::size_t RelayLane::carrier_limit() const {
+  std::uint32_t best = UINT32_MAX;
+  std::size_t members = 0;
+  for (const auto& member : members_) {
+    if (member->state.failures != 0 || member->state.preference > best) continue;
+    if (member->state.preference < best) members = 0;
+    best = member->state.preference;
+    ++members;
+  }
+  return members == 0 ? 1 : members * per_member_;
+}
+
+std::vector<MemberState> RelayLane::states() const {
+  std::vector<MemberState> states;
+  const auto& load = dispatcher_.shared().hooks.node_load;
+  for (const auto& member : members_) {
+    states.push_back(member->state);
+    if (load && !member->node.empty()) states.back().load = load(member->node);
+  }
+  return states;
+}
+
+std::size_t RelayLane::index_of(const Member& member) const {
+  for (std::size_t i = 0; i < members_.size(); ++i) {
+    if (members_[i].get() == &member) return i;
+  }
+  return members_.size();
+}
+
+bool RelayLane::worn(const Link& link) const {
+  if (link.connection->peer_closed() || index_of(*link.member) == members_.size()) return true;
+  return link.used >= kMessages || loop_.now() - link.since > kChooseAgain;
+}
+
+void RelayLane::lose(Link& link) noexcept {
+  if (!link.connection) return;
+  open_.erase(link.connection.get());
+  --link.member->state.in_flight;
+  link.connection.reset();
+  link.used = 0;
+}
+
+net::Task<void> RelayLane::drop(Link& link) {
+  if (!link.connection) co_return;
+  if (!link.connection->peer_closed()) co_await link.connection->quit();
+  lose(link);
+}
+
+net::Task<bool> RelayLane::open_to(Link& link, std::shared_ptr<Member> member, std::string* why) {
+  auto endpoint = base::Endpoint::parse(member->address);
+  if (!endpoint) {
+    auto resolved = co_await net::resolve_endpoint(dispatcher_.resolver(), member->address);
+    if (!resolved || resolved->empty()) {
+      *why = member->address + ": " + (resolved ? std::string("no address") : resolved.error().message());
+      co_return false;
+    }
+    endpoint = resolved->front();
+  }
+  const bool plain = !member->with_tls.tls || member->no_tls_until > loop_.now();
+  const auto& options = plain ? member->without_tls : member->with_tls;
+  dispatcher_.shared().metrics.connections.add();
+  auto opened = co_await Connection::open(loop_, *endpoint, options, why);
+  if (!opened && opened.error() == make_error_code(Errc::tls_failed)) {
+    // Opportunistic: a broken STARTTLS is worse than none only for privacy; mail goes on without (RFC 3207 4.1).
+    member->no_tls_until = loop_.now() + kNoTls;
+    auto again = co_await Connection::open(loop_, *endpoint, member->without_tls, why);
+    opened = std::move(again);
+  }
+  if (!opened) co_return false;
+  link.connection = std::move(*opened);
+  link.member = std::move(member);
+  link.used = 0;
+  link.since = loop_.now();
+  open_.insert(link.connection.get());
+  co_return true;
+}
+
+// A connection to the best member that answers; false when there is none, which pauses the lane.
+net::Task<bool> RelayLane::open(Link& link, std::vector<bool>& failed) {
+  for (;;) {
+    auto skip = failed;
+    skip.resize(members_.size());
+    bool crowded = false;
+    for (std::size_t i = 0; i < members_.size(); ++i) {
+      if (members_[i]->state.in_flight < per_member_) continue;
+      crowded = crowded || !skip[i];
+      skip[i] = true;
+    }
+    const auto now = loop_.now();
+    const auto states_now = states();
+    const auto choice = choose_member(states_now, now, skip);
+    if (!choice) {
+      const auto alive = next_alive(states_now, now);
+      if (crowded) {
+        pause(now + kCrowded);
+      } else if (members_.empty() || alive <= now) {
+        pause(now + std::chrono::seconds(1));
+      } else {
+        pause(alive);
+      }
+      co_return false;
+    }
+    auto member = members_[*choice];
+    std::string why;
+    ++member->state.in_flight;
+    const bool opened = co_await open_to(link, member, &why);
+    if (opened) {
+      if (member->state.failures != 0) {
+        dispatcher_.shared().telemetry.log.notice("mail relay works again",
+                                                  {{"group", name()}, {"member", member->address}});
+      }
+      member_worked(member->state);
+      note_error("");
+      co_return true;
+    }
+    --member->state.in_flight;
+    member_failed(member->state, loop_.now(), dispatcher_.random());
+    note_error(why);
+    dispatcher_.shared().metrics.connection_failures.add();
+    dispatcher_.shared().telemetry.log.warning("mail relay cannot be reached",
+                                               {{"group", name()}, {"member", member->address}, {"why", why}});
+    const auto index = index_of(*member);
+    if (index < failed.size()) failed[index] = true;
+  }
+}
+
+net::Task<void> RelayLane::carry() {
+  Link link;
+  Work work;
+  for (;;) {
+    const auto idle = link.connection ? kIdle : Duration(0);
+    const bool got = co_await next(work, idle);
+    if (!got) break;
+    co_await carry_one(work, link);
+    work = Work();
+  }
+  co_await drop(link);
+  carrier_ended();
+}
+
+net::Task<void> RelayLane::carry_one(Work& work, Link& link) {
+  const auto& message = *work.item.message;
+  Delivery delivery;
+  delivery.envelope = &message.meta.envelope;
+  delivery.size = work.content.size();
+  delivery.eight_bit = message.meta.eight_bit;
+  for (const auto index : work.indices) delivery.recipients.push_back(&work.item.meta().recipients[index]);
+  std::vector<bool> failed(members_.size());
+  std::vector<Outcome> outcomes;
+  Carried carried;
+  for (;;) {
+    if (link.connection && worn(link)) co_await drop(link);
+    const bool kept = link.connection != nullptr;
+    if (!kept) {
+      const bool opened = co_await open(link, failed);
+      if (!opened) break;
+    }
+    Transaction transaction(link.connection->features(), delivery);
+    const auto member = link.member;
+    const bool usable = co_await link.connection->deliver(transaction, work.content, message.meta.dot_lines);
+    ++link.used;
+    if (!usable) lose(link);
+    if (kept && !usable && !transaction.touched()) continue;  // the peer had closed a connection that we kept
+    outcomes = transaction.outcomes();
+    carried.remote = member->address;
+    carried.reports_on = link.connection && link.connection->features().dsn;
+    if (transaction.in_doubt() || !all_deferred(outcomes)) break;
+    // Nothing was taken and nothing is in doubt: another member may take it.
+    if (!usable) member_failed(member->state, loop_.now(), dispatcher_.random());
+    const auto index = index_of(*member);
+    if (index >= failed.size() || failed[index]) break;
+    failed[index] = true;
+    if (usable) co_await drop(link);
+  }
+  if (outcomes.empty()) {
+    put_back(work);
+    co_return;
+  }
+  pause(Time());
+  co_await settle_attempt(work, outcomes, carried);
+}
+
+}  // namespace genkan::smtp

@@ -1,0 +1,52 @@
+// The lane of a group of relays: carriers that keep a connection each, to the member that smtp/relay.hpp chooses.
+#pragma once
+
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "smtp/client/connection.hpp"
+#include "smtp/delivery/lane.hpp"
+#include "smtp/relay.hpp"
+
+namespace genkan::smtp {
+
+class RelayLane final : public Lane {
+ public:
+  RelayLane(Dispatcher& dispatcher, std::string name);
+  void configure(const PlanPtr& plan) override;
+  void cancel() override;
+
+ private:
+  struct Member {
+    std::string address, node;
+    ClientOptions with_tls, without_tls;
+    MemberState state;  // in_flight counts open connections
+    Time no_tls_until{};
+  };
+  // What a carrier holds between messages.
+  struct Link {
+    std::unique_ptr<Connection> connection;
+    std::shared_ptr<Member> member;
+    unsigned used = 0;
+    Time since{};
+  };
+
+  std::size_t carrier_limit() const override;
+  net::Task<void> carry() override;
+  net::Task<void> carry_one(Work& work, Link& link);
+  net::Task<bool> open(Link& link, std::vector<bool>& failed);
+  net::Task<bool> open_to(Link& link, std::shared_ptr<Member> member, std::string* why);
+  net::Task<void> drop(Link& link);
+  void lose(Link& link) noexcept;
+  bool worn(const Link& link) const;
+  std::size_t index_of(const Member& member) const;
+  std::vector<MemberState> states() const;
+
+  std::vector<std::shared_ptr<Member>> members_;
+  std::size_t per_member_ = 1;  // connections to one member from this worker
+  std::set<Connection*> open_;
+};
+
+}  // namespace genkan::smtp

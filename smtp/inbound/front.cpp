@@ -1,0 +1,75 @@
+#include "smtp/inbound/front.hpp"
+
+#include "smtp/offloaded.hpp"
+
+namespace genkan::smtp {
+namespace {
+
+constexpr std::size_t kMaxKnown = 10'000;
+constexpr std::size_t kKeptBuffers = 16;
+constexpr Duration kKnown = std::chrono::seconds(30);
+constexpr Duration kUnknown = std::chrono::seconds(3);  // a user who was just added should get mail soon
+
+}  // namespace
+
+bool ClientCounts::enter(const base::IpAddress& ip, std::uint32_t max) {
+  std::lock_guard lock(mutex_);
+  auto& count = counts_[ip];
+  if (max != 0 && count >= max) return false;
+  ++count;
+  return true;
+}
+
+void ClientCounts::leave(const base::IpAddress& ip) {
+  std::lock_guard lock(mutex_);
+  const auto found = counts_.find(ip);
+  if (found != counts_.end() && --found->second == 0) counts_.erase(found);
+}
+
+InboundMetrics::InboundMetrics(base::Metrics& metrics)
+    : connections(metrics.gauge("genkan_smtp_connections", "SMTP clients connected")),
+      sessions(metrics.counter("genkan_smtp_sessions_total", "SMTP connections accepted")),
+      accepted(metrics.counter("genkan_smtp_accepted_total", "Messages answered 250")),
+      octets(metrics.counter("genkan_smtp_received_bytes_total", "Octets of content of accepted messages")),
+      refused(metrics.counter("genkan_smtp_refused_total", "Messages refused after their content")),
+      recipients_refused(metrics.counter("genkan_smtp_recipients_refused_total", "Recipients refused")) {}
+
+std::uint64_t Front::new_id(std::size_t items) {
+  const auto workers = shared.dispatchers.size();
+  auto id = shared.spool.reserve_ids(static_cast<std::uint32_t>(workers + items - 1));
+  while (id % workers != worker) ++id;
+  return id;
+}
+
+std::unique_ptr<char[]> Front::take_buffer() {
+  if (buffers_.empty()) return std::make_unique_for_overwrite<char[]>(kBuffer);
+  auto buffer = std::move(buffers_.back());
+  buffers_.pop_back();
+  return buffer;
+}
+
+void Front::give_buffer(std::unique_ptr<char[]> buffer) {
+  if (buffers_.size() < kKeptBuffers) buffers_.push_back(std::move(buffer));
+}
+
+net::Task<Verdict> Front::judge_local(std::string user) {
+  if (!shared.hooks.user_exists) co_return Verdict::accept;
+  const auto found = known_.find(user);
+  if (found != known_.end() && found->second.until > loop.now()) {
+    co_return found->second.exists ? Verdict::accept : Verdict::unknown_user;
+  }
+  auto& exists = shared.hooks.user_exists;
+  auto job = [&exists, user] { return exists(user); };
+  auto answer = co_await offloaded<bool>(shared.files, loop, job);
+  if (!answer) {
+    shared.telemetry.log.error("cannot look up a local user", {{"user", user}, {"why", answer.error().message()}});
+    co_return Verdict::try_later;
+  }
+  if (known_.size() >= kMaxKnown) known_.clear();
+  auto& row = known_[user];
+  row.exists = *answer;
+  row.until = loop.now() + (*answer ? kKnown : kUnknown);
+  co_return *answer ? Verdict::accept : Verdict::unknown_user;
+}
+
+}  // namespace genkan::smtp

@@ -1,0 +1,77 @@
+// What the sessions of one worker share: configuration, delivery, limits, the sessions themselves. On the worker's
+// loop, but for ClientCounts, which all workers share.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "base/telemetry.hpp"
+#include "net/listener.hpp"
+#include "net/loop.hpp"
+#include "smtp/delivery/dispatcher.hpp"
+#include "smtp/plan.hpp"
+
+namespace genkan::smtp {
+
+// How many connections each client address has, over all workers.
+class ClientCounts {
+ public:
+  bool enter(const base::IpAddress& ip, std::uint32_t max);
+  void leave(const base::IpAddress& ip);
+
+ private:
+  std::mutex mutex_;  // guards counts_; held for one look-up
+  std::map<base::IpAddress, std::uint32_t> counts_;
+};
+
+struct InboundMetrics {
+  explicit InboundMetrics(base::Metrics& metrics);
+  base::Counter& connections;  // gauge
+  base::Counter& sessions;
+  base::Counter& accepted;
+  base::Counter& octets;
+  base::Counter& refused;
+  base::Counter& recipients_refused;
+};
+
+class ServerSession;
+
+struct Front {
+  Front(net::Loop& l, std::size_t i, Shared& s, ClientCounts& c, InboundMetrics& m, PlanPtr p)
+      : loop(l), worker(i), shared(s), counts(c), metrics(m), plan(std::move(p)) {}
+
+  net::Loop& loop;
+  std::size_t worker;
+  Shared& shared;
+  ClientCounts& counts;
+  InboundMetrics& metrics;
+  PlanPtr plan;  // for sessions that begin now
+  std::shared_ptr<net::ConnectionLimit> limit;
+  bool draining = false;
+  std::unordered_set<ServerSession*> sessions;
+
+  // An id that this worker's dispatcher owns, so that a message is delivered where it came in.
+  std::uint64_t new_id(std::size_t items);
+  // Large buffers for content, used for the length of one read.
+  std::unique_ptr<char[]> take_buffer();
+  void give_buffer(std::unique_ptr<char[]> buffer);
+  static constexpr std::size_t kBuffer = 64 * 1024;
+
+  net::Task<Verdict> judge_local(std::string user);  // is there such a mailbox? cached for some seconds
+
+ private:
+  struct Known {
+    bool exists = false;
+    Time until{};
+  };
+  std::unordered_map<std::string, Known> known_;
+  std::vector<std::unique_ptr<char[]>> buffers_;
+};
+
+}  // namespace genkan::smtp

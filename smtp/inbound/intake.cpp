@@ -1,0 +1,92 @@
+#include "smtp/inbound/intake.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "smtp/content.hpp"
+#include "smtp/offloaded.hpp"
+#include "smtp/queue/crc32c.hpp"
+
+namespace genkan::smtp {
+namespace {
+
+Error last_error() noexcept { return {errno, boost::system::system_category()}; }
+
+}  // namespace
+
+// Touched by one offload thread at a time, while the session waits for it.
+struct Intake::File {
+  std::string path, dir;
+  base::UniqueFd fd;
+  std::uint64_t size = 0;
+  std::uint32_t crc = 0;
+
+  Result<void> write(const std::string& octets) {
+    if (!fd) fd.reset(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+    if (!fd) return last_error();
+    crc = crc32c(crc, octets);
+    for (std::size_t at = 0; at < octets.size();) {
+      const auto n = ::write(fd.get(), octets.data() + at, octets.size() - at);
+      if (n < 0 && errno == EINTR) continue;
+      if (n <= 0) return last_error();
+      at += static_cast<std::size_t>(n);
+    }
+    size += octets.size();
+    return {};
+  }
+  Result<void> finish() {
+    if (::fdatasync(fd.get()) != 0) return last_error();
+    fd.reset();
+    return sync_directory(dir);
+  }
+};
+
+Intake::~Intake() {
+  if (file_ && !kept_) ::unlink(file_->path.c_str());
+}
+
+net::Task<void> Intake::write_out(bool last) {
+  auto job = [file = file_, octets = std::move(body_), last]() -> Result<void> {
+    auto written = file->write(octets);
+    if (written && last) written = file->finish();
+    return written;
+  };
+  body_ = std::string();
+  auto done = co_await offloaded<void>(files_, loop_, std::move(job));
+  if (!done) failed_ = done.error();
+}
+
+net::Task<void> Intake::spill() {
+  if (failed_) {
+    body_.clear();
+    co_return;
+  }
+  if (!file_) {
+    received_ = count_received(std::string_view(body_).substr(own_header_));
+    file_ = std::make_shared<File>();
+    file_->path = spool_.large_path(id_);
+    file_->dir = spool_.large_dir();
+  }
+  co_await write_out(false);
+}
+
+std::size_t Intake::received() {
+  return file_ ? received_ : count_received(std::string_view(body_).substr(own_header_));
+}
+
+net::Task<Result<void>> Intake::complete(StoredMessage& message) {
+  if (file_ && !failed_) co_await write_out(true);
+  if (failed_) co_return failed_;
+  if (file_) {
+    message.meta.large_size = file_->size;
+    message.meta.large_crc = file_->crc;
+    kept_ = true;
+  } else {
+    message.body = std::move(body_);
+  }
+  co_return Result<void>();
+}
+
+}  // namespace genkan::smtp

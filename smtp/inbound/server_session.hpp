@@ -1,0 +1,74 @@
+// Carries out one SMTP session: reads lines and content, asks the machine in smtp/session.hpp, stores, answers. One
+// coroutine on one worker. An idle session holds no buffer.
+//
+// Deadlines: a command line must be complete within command_timeout of our last answer; content must come at kMinRate
+// on average after a grace of data_timeout, so that a trickle cannot hold a connection for ever.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "net/task.hpp"
+#include "net/transport.hpp"
+#include "smtp/content.hpp"
+#include "smtp/inbound/front.hpp"
+#include "smtp/inbound/intake.hpp"
+#include "smtp/line.hpp"
+#include "smtp/session.hpp"
+
+namespace genkan::smtp {
+
+class ServerSession {
+ public:
+  ServerSession(Front& front, std::unique_ptr<net::Transport> transport);
+  ~ServerSession();
+
+  // Owns itself: ends when the connection does.
+  static net::Task<void> serve(std::unique_ptr<ServerSession> session);
+
+  void drain() noexcept;  // says 421 unless content is on its way
+  void cancel() noexcept { transport_->cancel(); }
+
+ private:
+  net::Task<void> run();
+  net::Task<bool> greet();
+  net::Task<bool> one_line(LineResult line);
+  net::Task<Verdict> judge(AddressView address);
+  net::Task<bool> follow(Want want);
+  net::Task<bool> flush();
+  net::Task<bool> fill();
+  net::Task<bool> receive_content();
+  net::Task<bool> receive_chunk();
+  net::Task<bool> read_content(std::uint64_t limit);
+  net::Task<bool> swallow(std::uint64_t count);
+  net::Task<bool> store();
+  net::Task<bool> start_tls();
+  net::Task<void> linger();
+  void begin_content(ContentReader::Framing framing);
+  void end_content() noexcept;
+  void group_recipients();
+  std::string_view buffered() const noexcept { return std::string_view(in_).substr(in_at_); }
+  void consume(std::size_t count);
+
+  Front& front_;
+  std::unique_ptr<net::Transport> transport_;
+  const PlanPtr plan_;
+  Session session_;
+  LineSplitter splitter_;
+  std::string in_;  // what has arrived and is not dealt with
+  std::size_t in_at_ = 0;
+  std::string out_;  // replies not yet sent
+  const base::IpAddress ip_;
+  const std::string ip_text_;
+  const bool trusted_;
+  bool counted_ = false, receiving_ = false, timed_out_ = false;
+
+  // The message on its way in.
+  std::vector<ItemMeta> items_;
+  std::unique_ptr<Intake> intake_;
+  std::optional<ContentReader> reader_;
+};
+
+}  // namespace genkan::smtp

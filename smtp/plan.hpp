@@ -1,0 +1,34 @@
+// The part of the configuration that mail runs by, made ready: immutable, shared, replaced as a whole on a reload.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "conf/conf.hpp"
+#include "net/tls.hpp"
+#include "smtp/delivery/settle.hpp"
+#include "smtp/route.hpp"
+#include "smtp/session.hpp"
+
+namespace genkan::smtp {
+
+struct Plan {
+  Plan(conf::ConfPtr c, std::shared_ptr<const net::TlsServer> server, std::shared_ptr<const net::TlsClient> client);
+
+  conf::ConfPtr conf;
+  Router router;
+  SessionOptions session;
+  RetryRules retry;
+  std::shared_ptr<const net::TlsServer> tls_server;  // null: no STARTTLS offered
+  std::shared_ptr<const net::TlsClient> tls_client;  // null: none used
+
+  const conf::Smtp& smtp() const noexcept { return conf->smtp; }
+  const std::string& hostname() const noexcept { return session.hostname; }
+  const conf::SmtpRelay* relay(std::string_view name) const noexcept;
+};
+using PlanPtr = std::shared_ptr<const Plan>;
+
+// "name@domain" in lower case without quotes; <Postmaster> is at the first local domain.
+std::string local_user(std::string_view address, const Router& router);
+
+}  // namespace genkan::smtp

@@ -1,0 +1,131 @@
+#include "smtp/submit.hpp"
+
+#include <algorithm>
+
+#include "smtp/content.hpp"
+#include "smtp/inbound/intake.hpp"
+#include "smtp/trace.hpp"
+
+namespace genkan::smtp {
+namespace {
+
+Result<std::string> failure(Errc code) {
+  return Result<std::string>(boost::system::in_place_error, make_error_code(code));
+}
+
+// Syntax of every address, and whether any needs SMTPUTF8.
+bool check_addresses(Envelope& envelope, std::string* why) {
+  AddressView view;
+  if (!envelope.sender.empty()) {
+    if (parse_mailbox(envelope.sender, view) != AddressFault::none) {
+      *why = "bad sender address: " + envelope.sender;
+      return false;
+    }
+    envelope.utf8 = envelope.utf8 || view.non_ascii;
+  }
+  if (envelope.recipients.empty()) {
+    *why = "no recipients";
+    return false;
+  }
+  for (const auto& recipient : envelope.recipients) {
+    if (parse_mailbox(recipient.address, view) != AddressFault::none) {
+      *why = "bad recipient address: " + recipient.address;
+      return false;
+    }
+    envelope.utf8 = envelope.utf8 || view.non_ascii;
+  }
+  return true;
+}
+
+ItemMeta& item_for(std::vector<ItemMeta>& items, std::string_view destination) {
+  for (auto& item : items) {
+    if (item.destination == destination) return item;
+  }
+  items.emplace_back();
+  items.back().destination = destination;
+  return items.back();
+}
+
+net::Task<Result<std::string>> route_all(Front& front, const Envelope& envelope, std::vector<ItemMeta>& items,
+                                         std::string* why) {
+  const auto plan = front.plan;
+  for (const auto& recipient : envelope.recipients) {
+    const auto route = plan->router.route(domain_of(recipient.address), true);
+    if (route.kind == Route::Kind::refuse) {
+      *why = "no route to " + recipient.address;
+      co_return failure(Errc::refused);
+    }
+    if (route.kind == Route::Kind::local && local_of(recipient.address) != "postmaster") {
+      auto user = local_user(recipient.address, plan->router);
+      const auto verdict = co_await front.judge_local(std::move(user));
+      if (verdict == Verdict::unknown_user) {
+        *why = "no such user: " + recipient.address;
+        co_return failure(Errc::refused);
+      }
+    }
+    item_for(items, route.destination).recipients.push_back(recipient);
+  }
+  co_return Result<std::string>(std::string());
+}
+
+}  // namespace
+
+net::Task<Result<std::string>> submit_message(Front& front, Submission submission, std::string* why) {
+  auto& envelope = submission.envelope;
+  const auto plan = front.plan;
+  if (!check_addresses(envelope, why)) co_return failure(Errc::malformed);
+  if (submission.content.size() > plan->session.max_message ||
+      envelope.recipients.size() > plan->session.max_recipients) {
+    *why = "the message is too large or has too many recipients";
+    co_return failure(Errc::too_large);
+  }
+  if (front.shared.spool.room() <= submission.content.size()) {
+    *why = "no space in the mail queue";
+    co_return failure(Errc::exhausted);
+  }
+  auto message = std::make_shared<StoredMessage>();
+  auto& meta = message->meta;
+  auto routed = co_await route_all(front, envelope, meta.items, why);
+  if (!routed) co_return routed;
+  meta.id = front.new_id(meta.items.size());
+  for (std::size_t i = 0; i < meta.items.size(); ++i) meta.items[i].id = meta.id + i;
+  const auto name = id_text(meta.id);
+  Intake intake(front.shared.spool, front.shared.files, front.loop, meta.id);
+  TraceInput trace;
+  trace.helo = "webmail";
+  trace.ip = submission.client;
+  trace.hostname = plan->hostname();
+  trace.protocol = "HTTP";
+  trace.id = name;
+  trace.now = WallClock::now();
+  put_received(trace, intake.body());
+  intake.mark_header();
+  ContentReader reader(ContentReader::Framing::chunks, BareNewline::mend, plan->session.max_message);
+  const std::string_view content = submission.content;
+  constexpr std::size_t kPiece = 64 * 1024;
+  for (std::size_t at = 0; at < content.size(); at += kPiece) {
+    reader.feed(content.substr(at, kPiece), intake.body());
+    if (intake.full()) co_await intake.spill();
+  }
+  reader.finish_chunks(intake.body());
+  meta.arrival_ms = wall_ms();
+  meta.dot_lines = reader.facts().dot_lines;
+  meta.eight_bit = reader.facts().eight_bit;
+  meta.origin.ip = submission.client;
+  meta.origin.protocol = "HTTP";
+  meta.envelope = std::move(envelope);
+  meta.envelope.recipients.clear();
+  auto result = co_await intake.complete(*message);
+  if (result) result = co_await front.shared.spool.append(front.loop, message);
+  if (!result) {
+    intake.abandon();
+    *why = "the message could not be stored: " + result.error().message();
+    co_return Result<std::string>(boost::system::in_place_error, result.error());
+  }
+  front.shared.telemetry.log.info("mail submitted",
+                                  {{"id", name}, {"from", meta.envelope.sender}, {"user", submission.user}});
+  Dispatcher::submit(front.shared, message);
+  co_return name;
+}
+
+}  // namespace genkan::smtp
