@@ -82,6 +82,11 @@ Result<> list_into(const std::string& path, bool is_new, std::vector<MaildirEntr
 }  // namespace
 
 Result<> Maildir::create(const std::string& folder) {
+  struct stat status {};
+  if (::stat((dir(folder) + "/cur").c_str(), &status) == 0 && ::stat((dir(folder) + "/new").c_str(), &status) == 0 &&
+      ::stat((dir(folder) + "/tmp").c_str(), &status) == 0) {
+    return {};
+  }
   for (const char* part : {"/tmp", "/new", "/cur"}) {
     if (auto r = base::make_dirs(dir(folder) + part, 0700); !r) return r;
   }

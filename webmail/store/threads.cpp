@@ -132,7 +132,7 @@ Result<EmailQueryResult> MailStore::query(const EmailQuery& wanted) {
     out.anchor_found = found != ids.end();
     out.position = std::max<std::int64_t>(0, found - ids.begin() + wanted.anchor_offset);
   }
-  if (!out.anchor_found || out.position >= out.total) return out;
+  if (!out.anchor_found || out.position >= out.total) return out;  // no ids
   const auto left = static_cast<std::uint64_t>(out.total - out.position);
   const auto count = std::min(left, wanted.limit.value_or(left));
   const auto first = ids.begin() + out.position;
