@@ -184,6 +184,9 @@ net::Task<Result<http::Response>> Admin::handle(http::Request& r) {
     response.head->fields.add("Allow", "GET, HEAD, POST");
   } else if (r.path == "/") {
     response = page(r);
+  } else if (r.path == "/api/v1/csrf") {  // for the command line; a page elsewhere can't read it (Host, no CORS)
+    response = r.reply(200, "text/plain; charset=utf-8", csrf_ + "\n");
+    response.head->fields.add(FieldId::cache_control, "no-store");
   } else if (r.path == "/metrics") {
     response = r.reply(200, "text/plain; version=0.0.4; charset=utf-8", telemetry_.metrics.prometheus());
   } else if (r.path == "/api/v1/status") {

@@ -10,6 +10,64 @@
 #include "conf/reader.hpp"
 
 namespace genkan::app {
+namespace {
+
+// What the options of all subcommands write into; lives as long as the parser.
+struct Options {
+  std::string file = kDefaultFile;
+  std::string docs = "directives";
+  std::string name, display;
+  QueueFilter queue;
+  bool json = false;
+};
+using OptionsPtr = std::shared_ptr<Options>;
+
+void config_option(CLI::App* command, const OptionsPtr& o) {
+  command->add_option("-c,--config", o->file, "Configuration file")->capture_default_str();
+}
+
+void add_user_commands(CLI::App& cli, const OptionsPtr& o, int& status) {
+  auto* user = cli.add_subcommand("user", "Manage the accounts of webmail and local mail");
+  user->require_subcommand(1);
+  struct Verb {
+    const char* name;
+    const char* help;
+  };
+  for (const Verb& verb : {Verb{"add", "Make an account; asks for the password, or reads it from standard input"},
+                           Verb{"passwd", "Give an account a new password; ends its sessions"},
+                           Verb{"delete", "Delete an account; its mail stays"}, Verb{"list", "List the accounts"}}) {
+    auto* command = user->add_subcommand(verb.name, verb.help);
+    config_option(command, o);
+    if (std::string(verb.name) != "list") command->add_option("address", o->name, "name or name@domain")->required();
+    if (std::string(verb.name) == "add") command->add_option("--name", o->display, "Name shown with the address");
+    command->callback(
+        [o, &status, name = std::string(verb.name)] { status = command_user(o->file, name, o->name, o->display); });
+  }
+}
+
+void add_queue_commands(CLI::App& cli, const OptionsPtr& o, int& status) {
+  auto* queue = cli.add_subcommand("queue", "Show and change the mail queue of a running genkan");
+  queue->require_subcommand(1);
+  struct Verb {
+    const char* name;
+    const char* help;
+  };
+  for (const Verb& verb : {Verb{"list", "List what waits"}, Verb{"show", "Show one message's envelope and header"},
+                           Verb{"retry", "Try to deliver now"}, Verb{"hold", "Keep from being delivered"},
+                           Verb{"release", "End a hold"}, Verb{"delete", "Delete without a bounce"}}) {
+    auto* command = queue->add_subcommand(verb.name, verb.help);
+    config_option(command, o);
+    const std::string name = verb.name;
+    auto* id = command->add_option("id", o->queue.id, "Queue id");
+    if (name == "show") id->required();
+    if (name != "show") command->add_option("--destination", o->queue.destination, "Only what goes there");
+    if (name != "show" && name != "list") command->add_flag("--all", o->queue.all, "Everything");
+    command->add_flag("--json", o->json, "Print JSON");
+    command->callback([o, &status, name] { status = command_queue(o->file, name, o->queue, o->json); });
+  }
+}
+
+}  // namespace
 
 int command_version() {
   std::printf("genkan %s\n", std::string(base::kVersion).c_str());
@@ -31,29 +89,40 @@ int command_check(const std::string& file) {
 }
 
 int command_docs(const std::string& what) {
-  std::fputs((what == "man" ? conf::directives_man() : conf::directives_markdown()).c_str(), stdout);
+  const std::string text = what == "man-conf"  ? conf::directives_man()
+                           : what == "example" ? conf::directives_example()
+                                               : conf::directives_markdown();
+  std::fputs(text.c_str(), stdout);
   return EX_OK;
 }
 
 void add_commands(CLI::App& cli, int& status) {
-  auto file = std::make_shared<std::string>(kDefaultFile);
-  auto conf_option = [file](CLI::App* command) {
-    command->add_option("-c,--config", *file, "Configuration file")->capture_default_str();
-  };
+  auto o = std::make_shared<Options>();
   auto* run = cli.add_subcommand("run", "Serve, in the foreground, until SIGTERM or SIGINT");
-  conf_option(run);
-  run->callback([file, &status] { status = command_run(*file); });
+  config_option(run, o);
+  run->callback([o, &status] { status = command_run(o->file); });
+
+  auto* agent = cli.add_subcommand("agent", "Only announce this host's load to the cluster");
+  config_option(agent, o);
+  agent->callback([o, &status] { status = command_agent(o->file); });
 
   auto* check = cli.add_subcommand("check", "Say everything that is wrong with a configuration file");
-  check->add_option("file", *file, "Configuration file")->capture_default_str();
-  check->callback([file, &status] { status = command_check(*file); });
+  check->add_option("file", o->file, "Configuration file")->capture_default_str();
+  check->callback([o, &status] { status = command_check(o->file); });
 
-  auto what = std::make_shared<std::string>("markdown");
+  auto* show = cli.add_subcommand("status", "Show how a running genkan is");
+  config_option(show, o);
+  show->add_flag("--json", o->json, "Print JSON");
+  show->callback([o, &status] { status = command_status(o->file, o->json); });
+
+  add_user_commands(cli, o, status);
+  add_queue_commands(cli, o, status);
+
   auto* docs = cli.add_subcommand("docs", "Print the reference of all directives");
-  docs->add_option("format", *what, "markdown or man")
-      ->check(CLI::IsMember({"markdown", "man"}))
+  docs->add_option("what", o->docs, "directives (Markdown), man-conf (genkan.toml(5)) or example (full.toml)")
+      ->check(CLI::IsMember({"directives", "man-conf", "example"}))
       ->capture_default_str();
-  docs->callback([what, &status] { status = command_docs(*what); });
+  docs->callback([o, &status] { status = command_docs(o->docs); });
 
   cli.add_subcommand("version", "Print the version")->callback([&status] { status = command_version(); });
 }

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <string>
-#include <vector>
 
 namespace CLI {
 class App;
@@ -13,9 +12,21 @@ namespace genkan::app {
 void add_commands(CLI::App& cli, int& status);
 
 int command_run(const std::string& file);
+int command_agent(const std::string& file);
 int command_check(const std::string& file);
 int command_docs(const std::string& what);
 int command_version();
+int command_status(const std::string& file, bool as_json);
+
+// `verb`: add, list, passwd, delete. `display`: the name shown with the address.
+int command_user(const std::string& file, const std::string& verb, const std::string& name, const std::string& display);
+
+struct QueueFilter {
+  std::string id, destination;
+  bool all = false;
+};
+// `verb`: list, show, retry, hold, release, delete.
+int command_queue(const std::string& file, const std::string& verb, const QueueFilter& filter, bool as_json);
 
 constexpr const char* kDefaultFile = "/etc/genkan/genkan.toml";
 

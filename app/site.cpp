@@ -4,12 +4,15 @@
 
 #include <thread>
 
+#include "app/mail.hpp"
 #include "app/operators.hpp"
 #include "app/privileges.hpp"
 #include "app/web.hpp"
 #include "base/file.hpp"
 #include "base/sd_notify.hpp"
 #include "base/version.hpp"
+#include "cluster/service.hpp"
+#include "net/resolver.hpp"
 
 namespace genkan::app {
 
@@ -20,8 +23,13 @@ struct Site::Rooms {
         telemetry{log, metrics, status},
         workers(static_cast<int>(conf->node.workers)),
         cluster(telemetry, conf->node.name),
+        resolver(workers.control(), conf->node.name_servers),
+        service(workers.control(), cluster, telemetry, &resolver),
         web(workers, telemetry, cluster),
+        mail(workers, telemetry, cluster),
         operators(workers, telemetry) {}
+
+  cluster::ChannelOptions channel_options();
 
   conf::ConfPtr conf;
   base::Log log;
@@ -30,12 +38,28 @@ struct Site::Rooms {
   base::Telemetry telemetry;
   net::Workers workers;
   cluster::Cluster cluster;
+  net::Resolver resolver;  // on the control loop
+  cluster::Service service;
   Web web;
+  Mail mail;
   Operators operators;
   std::unique_ptr<vip::Launched> launched;
   std::unique_ptr<vip::Vip> vip;
   WallTime started = WallClock::now();
 };
+
+// What this node says of itself beyond the host's load. Runs on the control loop.
+cluster::ChannelOptions Site::Rooms::channel_options() {
+  cluster::ChannelOptions options;
+  options.resolver = &resolver;
+  options.fill = [this](cluster::LoadRecord& record) {
+    cluster.describe_self(record);
+    record.queue = static_cast<std::uint32_t>(mail.queued());
+    std::string why;
+    record.draining = !status.ready(why);
+  };
+  return options;
+}
 
 Site::Site(conf::ConfPtr conf, std::unique_ptr<vip::Launched> launched)
     : rooms_(std::make_unique<Rooms>(std::move(conf))) {
@@ -54,10 +78,16 @@ int Site::start(std::string& why) {
   }
   if (auto opened = r.web.open(*r.conf, why); !opened) return EX_UNAVAILABLE;
   if (auto opened = r.operators.open(*r.conf, why); !opened) return EX_UNAVAILABLE;
+  if (auto opened = r.mail.listen(*r.conf, why); !opened) return EX_UNAVAILABLE;
+  if (auto opened = r.service.open(*r.conf, r.channel_options(), why); !opened) return EX_UNAVAILABLE;
   if (auto dropped = drop_privileges(r.conf->node, why); !dropped) return EX_NOPERM;
+  if (auto opened = r.mail.open(*r.conf, why); !opened) return EX_CANTCREAT;
+  r.web.set_webmail(r.mail.webmail());
   r.workers.start();
   auto snapshot = r.web.build(r.conf, why);
   if (!snapshot) return EX_CONFIG;
+  r.workers.on_control([&r] { r.service.start(); });
+  if (auto started = r.mail.start(r.conf, (*snapshot)->tls, why); !started) return EX_IOERR;
   r.web.start(*snapshot);
   r.operators.start(r.conf);
   if (r.launched) r.vip = std::make_unique<vip::Vip>(std::move(*r.launched), r.telemetry);
@@ -72,9 +102,12 @@ int Site::start(std::string& why) {
 bool Site::reload(conf::ConfPtr conf, std::string& why) {
   Rooms& r = *rooms_;
   base::sd_notify_reloading();
+  if (auto opened = r.service.open(*conf, r.channel_options(), why); !opened) return false;
   auto snapshot = r.web.build(conf, why);
   if (!snapshot) return false;
   if (auto updated = r.web.update(*snapshot, why); !updated) return false;
+  r.workers.on_control([&r] { r.service.refresh(); });
+  if (auto updated = r.mail.reload(conf, (*snapshot)->tls, why); !updated) return false;
   r.log.set_level(conf->log.level);
   r.conf = std::move(conf);
   base::sd_notify_ready();
@@ -93,15 +126,22 @@ void Site::stop() {
   const Time deadline = Clock::now() + r.conf->node.drain_timeout;
   if (r.vip) r.vip->stop(deadline);
   r.web.stop_accepting();
+  r.mail.drain();
   r.web.drain();
   r.log.info("draining", {{"connections", r.web.sessions()}});
-  while (r.web.sessions() > 0 && Clock::now() < deadline) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  while ((r.web.sessions() > 0 || !r.mail.drained()) && Clock::now() < deadline)
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
   if (r.web.sessions() > 0) {
     r.log.warning("the drain timeout passed: connections are cut", {{"connections", r.web.sessions()}});
     r.web.cancel();
     while (r.web.sessions() > 0) std::this_thread::sleep_for(std::chrono::milliseconds(5));
   }
+  r.mail.stop();
   r.operators.stop();
+  r.workers.on_control([&r] {
+    r.service.stop();
+    r.resolver.cancel();
+  });
   while (r.workers.live() > 0 && Clock::now() < deadline + 5s)
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
   r.web.close();

@@ -1,0 +1,112 @@
+#include "app/mail.hpp"
+
+#include <future>
+
+#include "base/file.hpp"
+
+namespace genkan::app {
+namespace {
+
+// A submission on its way from a pool thread to a worker and back. Shared: whoever gives up waiting leaves it alone.
+struct Handover {
+  smtp::Submission submission;
+  std::string why;
+  std::promise<Result<std::string>> done;
+};
+
+net::Task<void> hand_over(smtp::Server& server, net::Loop& loop, std::shared_ptr<Handover> handover) {
+  auto id = co_await server.submit(loop, std::move(handover->submission), &handover->why);
+  handover->done.set_value(std::move(id));
+}
+
+}  // namespace
+
+Mail::Mail(net::Workers& workers, base::Telemetry& telemetry, cluster::Cluster& cluster)
+    : workers_(workers), telemetry_(telemetry), cluster_(cluster) {}
+
+Mail::~Mail() = default;
+
+smtp::Hooks Mail::hooks() {
+  smtp::Hooks hooks;
+  hooks.deliver_local = [this](const smtp::LocalMessage& message) -> Result<void> {
+    if (!delivery_) return Errc::unavailable;
+    const std::string prefix = "Return-Path: <" + std::string(message.sender) +
+                               ">\r\nDelivered-To: " + std::string(message.recipient) + "\r\n";
+    webmail::Source source;
+    source.prefix = prefix;
+    source.memory = message.content;
+    return delivery_->deliver(message.user, source);
+  };
+  hooks.user_exists = [this](const std::string& user) -> Result<bool> {
+    if (!delivery_) return Errc::unavailable;
+    return delivery_->exists(user);
+  };
+  hooks.node_load = [this](std::string_view node) {
+    const auto load = cluster_.load_of(node, Clock::now());
+    return load ? *load : -1.0;
+  };
+  return hooks;
+}
+
+Result<void> Mail::listen(const conf::Conf& conf, std::string& why) {
+  if (!conf.smtp.enabled) return {};
+  smtp_ = std::make_unique<smtp::Server>(workers_, telemetry_, hooks());
+  return smtp_->listen(conf, why);
+}
+
+Result<void> Mail::open(const conf::Conf& conf, std::string& why) {
+  if (!conf.smtp.enabled && !conf.webmail.enabled) return {};
+  auto users = webmail::Users::open(conf.node.state_dir);
+  if (!users) {
+    why = "cannot open the accounts in " + conf.node.state_dir + "/users.db: " + users.error().message();
+    return users.error();
+  }
+  users_ = std::move(*users);
+  delivery_ = std::make_unique<webmail::Delivery>(*users_, conf.node.state_dir);
+  return {};
+}
+
+std::shared_ptr<http::Handler> Mail::webmail() const { return webmail_; }
+
+Result<void> Mail::start(conf::ConfPtr conf, std::shared_ptr<const net::TlsServer> tls, std::string& why) {
+  if (!smtp_) return {};
+  auto started = smtp_->start(std::move(conf), std::move(tls), why);
+  smtp_runs_ = started.has_value();
+  return started;
+}
+
+Result<void> Mail::reload(conf::ConfPtr conf, std::shared_ptr<const net::TlsServer> tls, std::string& why) {
+  return smtp_ ? smtp_->reload(std::move(conf), std::move(tls), why) : Result<void>();
+}
+
+void Mail::drain() {
+  if (smtp_runs_) smtp_->drain();
+}
+
+bool Mail::drained() const { return !smtp_runs_ || smtp_->drained(); }
+
+void Mail::stop() {
+  if (smtp_runs_) smtp_->stop();
+  smtp_runs_ = false;
+}
+
+std::size_t Mail::queued() const { return smtp_runs_ ? smtp_->queued() : 0; }
+
+Result<std::string> Mail::submit(const webmail::Envelope& envelope, std::string_view message) {
+  if (!smtp_runs_) return Errc::unavailable;
+  auto handover = std::make_shared<Handover>();
+  handover->submission.envelope.sender = envelope.from;
+  for (const auto& to : envelope.to) {
+    smtp::Recipient recipient;
+    recipient.address = to;
+    handover->submission.envelope.recipients.push_back(std::move(recipient));
+  }
+  handover->submission.content.assign(message);
+  handover->submission.user = envelope.from;
+  auto result = handover->done.get_future();
+  net::Loop& loop = workers_.worker(0);
+  loop.post([this, &loop, handover] { net::spawn(loop, hand_over(*smtp_, loop, handover)); });
+  return result.get();
+}
+
+}  // namespace genkan::app

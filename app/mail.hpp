@@ -1,0 +1,52 @@
+// The mail part of the program: accounts and their Maildirs (webmail room) given to the relay (smtp room), which knows
+// nothing of them; and the relay given to webmail for what people send.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "base/telemetry.hpp"
+#include "cluster/cluster.hpp"
+#include "conf/conf.hpp"
+#include "http/handler.hpp"
+#include "net/workers.hpp"
+#include "smtp/server.hpp"
+#include "webmail/delivery.hpp"
+#include "webmail/jmap/jmap.hpp"
+#include "webmail/users/users.hpp"
+
+namespace genkan::app {
+
+// Main thread, except where said.
+class Mail {
+ public:
+  Mail(net::Workers& workers, base::Telemetry& telemetry, cluster::Cluster& cluster);
+  ~Mail();
+
+  Result<void> listen(const conf::Conf& conf, std::string& why);  // before privileges are dropped
+  // Opens the accounts, after privileges are dropped and before the web part is built.
+  Result<void> open(const conf::Conf& conf, std::string& why);
+  std::shared_ptr<http::Handler> webmail() const;  // null when switched off
+  Result<void> start(conf::ConfPtr conf, std::shared_ptr<const net::TlsServer> tls, std::string& why);
+  Result<void> reload(conf::ConfPtr conf, std::shared_ptr<const net::TlsServer> tls, std::string& why);
+  void drain();
+  bool drained() const;
+  void stop();
+  std::size_t queued() const;  // any thread
+
+ private:
+  smtp::Hooks hooks();
+  // On a pool thread of webmail's: hands the message to a worker and waits until it is on the disk.
+  Result<std::string> submit(const webmail::Envelope& envelope, std::string_view message);
+
+  net::Workers& workers_;
+  base::Telemetry& telemetry_;
+  cluster::Cluster& cluster_;
+  std::unique_ptr<webmail::Users> users_;
+  std::unique_ptr<webmail::Delivery> delivery_;
+  std::unique_ptr<smtp::Server> smtp_;
+  std::shared_ptr<http::Handler> webmail_;
+  bool smtp_runs_ = false;
+};
+
+}  // namespace genkan::app
