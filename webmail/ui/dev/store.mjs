@@ -51,7 +51,7 @@ export class Store {
   threadOf(email) {
     const wanted = new Set([...(email.references ?? []), ...(email.inReplyTo ?? [])]);
     for (const other of this.emails.values()) {
-      if (other.messageId?.some((m) => wanted.has(m)) || other.references?.some((m) => wanted.has(m))) return other.threadId;
+      if (other.messageId?.some((m) => wanted.has(m) || email.messageId?.includes(m)) || other.references?.some((m) => wanted.has(m))) return other.threadId;
     }
     return "t" + randomBytes(8).toString("hex");
   }

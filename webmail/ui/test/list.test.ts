@@ -4,6 +4,8 @@ import { kPageSize, mergePage, visibleRows, wantedPages } from "../src/mail/page
 import { parseSearch, toFilter } from "../src/mail/search";
 import { formatRoute, parseRoute } from "../src/state/router";
 import { movedTo } from "../src/state/actions";
+import { distinct } from "../src/mail/distinct";
+import { email } from "./helpers";
 import { arrange } from "../src/state/mailboxes";
 
 test("only rows around the view are drawn", () => {
@@ -51,6 +53,15 @@ test("a move out of one folder keeps the others", () => {
   assert.deepEqual(movedTo({ inbox: true, label: true }, "inbox", "trash"), { label: true, trash: true });
   assert.deepEqual(movedTo({ inbox: true, label: true }, null, "trash"), { trash: true });
   assert.deepEqual(movedTo({ inbox: true }, "inbox", "inbox"), { inbox: true });
+});
+
+test("a message in two folders shows once in its conversation", () => {
+  const sent = email({ id: "a", mailboxIds: { sent: true }, messageId: ["m"] });
+  const came = email({ id: "b", mailboxIds: { inbox: true }, messageId: ["m"] });
+  const other = email({ id: "c", messageId: null });
+  assert.deepEqual(distinct([sent, came, other], null, "inbox").map((e) => e.id), ["b", "c"]);
+  assert.deepEqual(distinct([sent, came], "a", "inbox").map((e) => e.id), ["a"]);
+  assert.deepEqual(distinct([sent, came]).map((e) => e.id), ["a"]);
 });
 
 test("folders stand in the order that people know", () => {

@@ -48,6 +48,7 @@ export interface Head {
   size: number;
   hasAttachment: boolean;
   preview: string;
+  messageId: string[] | null;
 }
 
 export interface BodyPart {
@@ -64,7 +65,6 @@ export interface BodyPart {
 /** What the reading pane needs. */
 export interface Email extends Head {
   blobId: Id;
-  messageId: string[] | null;
   inReplyTo: string[] | null;
   references: string[] | null;
   cc: Address[] | null;
@@ -111,10 +111,10 @@ export interface Upload {
 }
 
 export const kHeadProperties = [
-  "id", "threadId", "mailboxIds", "keywords", "from", "to", "subject", "receivedAt", "size", "hasAttachment", "preview",
+  "id", "threadId", "mailboxIds", "keywords", "from", "to", "subject", "receivedAt", "size", "hasAttachment", "preview", "messageId",
 ];
 
 export const kEmailProperties = [
-  ...kHeadProperties, "blobId", "messageId", "inReplyTo", "references", "cc", "bcc", "replyTo", "sentAt",
+  ...kHeadProperties, "blobId", "inReplyTo", "references", "cc", "bcc", "replyTo", "sentAt",
   "textBody", "htmlBody", "attachments", "bodyValues",
 ];

@@ -42,6 +42,7 @@ export class Draft {
   readonly attachments = signal<Attachment[]>([]);
   readonly status = signal<DraftStatus>("clean");
   readonly savedAt = signal<Date | null>(null);
+  /** Why the last try to send it failed. */
   readonly problem = signal<unknown>(null);
   readonly minimised = signal(false);
   inReplyTo: string[] = [];
@@ -136,12 +137,10 @@ export class Draft {
       await this.store(options);
       this.savedVersion = version;
       this.savedAt.value = new Date();
-      this.problem.value = null;
       if (!this.unsaved) forgetLocal(jmap().accountId, this.key);
       if (!sending) this.status.value = this.unsaved ? "dirty" : "clean";
     } catch (error) {
       if (!sending) this.status.value = "failed";
-      this.problem.value = error;
       // Offline or logged out: it stays in this browser and is tried again, at the latest at the next login.
       if (!sending) this.timer = setTimeout(() => void this.save().catch(() => undefined), kRetryDelay);
       throw error;

@@ -5,6 +5,7 @@ import { ApiError } from "../api/http";
 import type { Email, Head, Id } from "../api/types";
 import { kEmailProperties } from "../api/types";
 import { byRole } from "./mailboxes";
+import { distinct } from "../mail/distinct";
 import { keep, view } from "./list";
 import { guarded, jmap } from "./session";
 
@@ -24,7 +25,7 @@ let ticket = 0;
 export const visibleThread = computed(() => {
   const hidden = [byRole("trash")?.id, byRole("junk")?.id].filter((id) => id !== undefined && id !== view.value?.mailboxId);
   const kept = thread.value.filter((e) => e.id === openId.value || !Object.keys(e.mailboxIds).every((m) => hidden.includes(m)));
-  return kept.length > 0 ? kept : thread.value;
+  return distinct(kept.length > 0 ? kept : thread.value, openId.value, view.value?.mailboxId);
 });
 
 export function closeThread(): void {
@@ -97,8 +98,8 @@ async function fetchThread(id: Id): Promise<Email[]> {
 }
 
 export function headOf(email: Email): Head {
-  const { id, threadId, mailboxIds, keywords, from, to, subject, receivedAt, size, hasAttachment, preview } = email;
-  return { id, threadId, mailboxIds, keywords, from, to, subject, receivedAt, size, hasAttachment, preview };
+  const { id, threadId, mailboxIds, keywords, from, to, subject, receivedAt, size, hasAttachment, preview, messageId } = email;
+  return { id, threadId, mailboxIds, keywords, from, to, subject, receivedAt, size, hasAttachment, preview, messageId };
 }
 
 export function patchThread(ids: readonly Id[], change: (h: Email) => Email): void {

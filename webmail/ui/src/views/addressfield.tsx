@@ -1,7 +1,7 @@
 // A field for addresses: what is complete becomes a chip, what is being typed gets suggestions (WAI-ARIA combobox pattern).
 
 import type { Signal } from "@preact/signals";
-import { useId, useRef, useState } from "preact/hooks";
+import { useEffect, useId, useRef, useState } from "preact/hooks";
 import type { Address } from "../api/types";
 import { t } from "../i18n/index";
 import { formatOne, isPlausible, parseList, parseOne, sameEmail, shown } from "../mail/addresses";
@@ -23,6 +23,10 @@ export function AddressField({ label, value, onChange, autofocus, name }: Props)
   const [text, setText] = useState("");
   const [active, setActive] = useState(0);
   const [open, setOpen] = useState(false);
+  // The attribute works only once in the life of a page.
+  useEffect(() => {
+    if (autofocus) input.current?.focus();
+  }, []);
   const found = open ? suggest(text, value.value) : [];
 
   const add = (list: Address[]) => {
@@ -82,7 +86,7 @@ export function AddressField({ label, value, onChange, autofocus, name }: Props)
         <li class="chipinput">
           <input ref={input} id={id} name={name} type="text" inputMode="email" autocomplete="off" autocapitalize="none" spellcheck={false} value={text}
             role="combobox" aria-expanded={found.length > 0} aria-controls={`${id}-list`} aria-autocomplete="list"
-            aria-activedescendant={found.length > 0 ? `${id}-${active}` : undefined} autofocus={autofocus ?? false}
+            aria-activedescendant={found.length > 0 ? `${id}-${active}` : undefined}
             onInput={(event) => onInput(event.currentTarget.value)} onKeyDown={onKeyDown} onPaste={onPaste}
             onBlur={() => { if (text.trim()) add([parseOne(text)]); setOpen(false); }} />
         </li>

@@ -17,6 +17,7 @@ function statusText(draft: Draft): string {
     case "saving": return t("compose.saving");
     case "sending": return t("compose.sending");
     case "failed": return t("compose.keptHere");
+    case "dirty": return "";
     default: return draft.savedAt.value ? t("compose.savedAt", { time: clock(draft.savedAt.value, language.value) }) : "";
   }
 }
@@ -30,6 +31,12 @@ function obstacle(draft: Draft): string {
   if (draft.uploading) return t("compose.uploading");
   if (draft.attachments.value.some((a) => a.failed)) return t("compose.badAttachment");
   return "";
+}
+
+/** What a person may have overlooked: asked once. */
+function doubt(draft: Draft): string {
+  if (draft.subject.value.trim() === "") return t("compose.askSubject");
+  return forgotten(draft) ? t("compose.askAttachment") : "";
 }
 
 /** The words promise an attachment and there is none. */
@@ -61,6 +68,7 @@ function Composer({ draft }: { draft: Draft }) {
   const [more, setMore] = useState(draft.cc.value.length + draft.bcc.value.length > 0);
   const [tall, setTall] = useState(false);
   const [over, setOver] = useState(false);
+  const [tried, setTried] = useState(false);
   const [asked, setAsked] = useState("");
   const title = draft.subject.value.trim() || t("compose.new");
   const reply = draft.original !== null && draft.to.value.length > 0;
@@ -76,11 +84,10 @@ function Composer({ draft }: { draft: Draft }) {
 
   const trySend = async () => {
     if (sending) return;
-    const problem = obstacle(draft);
-    if (problem) return setAsked(problem);
-    const question = draft.subject.value.trim() === "" ? t("compose.askSubject") : forgotten(draft) ? t("compose.askAttachment") : "";
-    if (question && asked !== question) return setAsked(question);
-    setAsked("");
+    setTried(true);
+    if (obstacle(draft) !== "") return;
+    const question = doubt(draft);
+    if (question !== asked) return setAsked(question);
     await send(draft);
   };
   const onKeyDown = (event: KeyboardEvent) => {
@@ -95,7 +102,9 @@ function Composer({ draft }: { draft: Draft }) {
     }
   };
   const take = (list: FileList | null | undefined) => list && list.length > 0 && attach(draft, list);
-  const problem = draft.problem.value;
+  const failure = !sending && draft.problem.value !== null ? t("compose.notSent", { why: why(draft.problem.value) }) : "";
+  const question = asked !== "" && asked === doubt(draft) ? asked : "";
+  const problem = (tried ? obstacle(draft) : "") || question || failure;
   return (
     <section class={`composer${tall ? " tall" : ""}${over ? " over" : ""}`} role="dialog" aria-label={title} onKeyDown={onKeyDown}
       onDragOver={(event) => { if (event.dataTransfer?.types.includes("Files")) { event.preventDefault(); setOver(true); } }}
@@ -124,13 +133,11 @@ function Composer({ draft }: { draft: Draft }) {
           onInput={(event) => { draft.body.value = event.currentTarget.value; changed(); }}
           onPaste={(event) => { if (event.clipboardData?.files.length) { event.preventDefault(); take(event.clipboardData.files); } }} />
         <AttachmentList draft={draft} />
-        {(asked || (problem !== null && draft.status.value === "failed")) && (
-          <p class="problem" role="alert"><Icon name="alert" />{asked || t("compose.notSent", { why: why(problem) })}</p>
-        )}
+        {problem && <p class="problem" role="alert"><Icon name="alert" />{problem}</p>}
         <footer>
           <button type="submit" class="primary sendbutton" disabled={sending} title="Ctrl+Enter">
             {sending ? <Spinner label={t("compose.sending")} /> : <Icon name="sent" />}
-            {sending ? t("compose.sending") : asked && asked !== obstacle(draft) ? t("compose.sendAnyway") : t("action.send")}
+            {sending ? t("compose.sending") : problem && problem === question ? t("compose.sendAnyway") : t("action.send")}
           </button>
           <IconButton icon="attach" label={t("attach.add")} onClick={() => files.current?.click()} />
           <input ref={files} type="file" multiple hidden aria-hidden="true" tabIndex={-1}

@@ -31,11 +31,13 @@ function adoptLinks(doc: Document): void {
 }
 
 /** A mail made for a wider page is shrunk to the width that there is, down to half; below that it scrolls. */
-function fit(doc: Document, width: number): void {
+function fit(doc: Document, width: number): number {
   const style = doc.documentElement.style;
   style.setProperty("zoom", "1");
   const wanted = doc.documentElement.scrollWidth;
-  if (width > 0 && wanted > width + 1) style.setProperty("zoom", String(Math.max(0.5, width / wanted)));
+  const zoom = width > 0 && wanted > width + 1 ? Math.max(0.5, width / wanted) : 1;
+  style.setProperty("zoom", String(zoom));
+  return zoom;
 }
 
 export function HtmlBody({ email, size }: { email: Email; size: number }) {
@@ -54,8 +56,10 @@ export function HtmlBody({ email, size }: { email: Email; size: number }) {
       const doc = element.contentDocument;
       if (!doc?.body || doc.URL === "about:blank") return;
       const measure = () => {
-        fit(doc, element.clientWidth);
-        setHeight(Math.min(kMaxHeight, Math.max(40, Math.ceil(doc.documentElement.getBoundingClientRect().height), doc.body.scrollHeight)));
+        const zoom = fit(doc, element.clientWidth);
+        // Content that sticks out of its box (floats) counts too; in quirks mode that figure would be the frame's own height.
+        const sticking = doc.compatMode === "CSS1Compat" ? doc.body.scrollHeight * zoom : 0;
+        setHeight(Math.min(kMaxHeight, Math.max(40, Math.ceil(doc.documentElement.getBoundingClientRect().height), Math.ceil(sticking))));
       };
       observer?.disconnect();
       observer = new ResizeObserver(measure);

@@ -1,6 +1,6 @@
 // The door: name and password, alone on the page or over everything when a session has ended.
 
-import { useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import { ApiError } from "../api/http";
 import { t, language, languages } from "../i18n/index";
 import { setLanguage } from "../state/prefs";
@@ -22,6 +22,7 @@ function LoginForm({ again }: { again: boolean }) {
   const [visible, setVisible] = useState(false);
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState<unknown>(null);
+  useEffect(() => document.getElementById(again ? "password" : "username")?.focus(), []);
   const submit = async (event: Event) => {
     event.preventDefault();
     if (busy) return;
@@ -40,10 +41,10 @@ function LoginForm({ again }: { again: boolean }) {
     <form class="loginform" onSubmit={(event) => void submit(event)} aria-describedby="login-problem">
       <label for="username">{t("login.name")}</label>
       <input id="username" name="username" type="text" autocomplete="username" autocapitalize="none" spellcheck={false} required
-        readOnly={again} autofocus={!again} value={name} onInput={(e) => setName(e.currentTarget.value)} maxLength={320} />
+        readOnly={again} value={name} onInput={(e) => setName(e.currentTarget.value)} maxLength={320} />
       <label for="password">{t("login.password")}</label>
       <div class="passwordfield">
-        <input id="password" name="password" type={(visible ? "text" : "password") as "password"} autocomplete="current-password" required autofocus={again}
+        <input id="password" name="password" type={(visible ? "text" : "password") as "password"} autocomplete="current-password" required
           value={password} onInput={(e) => setPassword(e.currentTarget.value)} maxLength={1024} />
         <button type="button" class="textbutton" aria-pressed={visible} onClick={() => setVisible(!visible)}>{visible ? t("login.hide") : t("login.show")}</button>
       </div>

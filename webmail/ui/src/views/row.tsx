@@ -3,6 +3,7 @@
 import type { Address, Head, Id } from "../api/types";
 import { t, language } from "../i18n/index";
 import { sameEmail, shown } from "../mail/addresses";
+import { distinct } from "../mail/distinct";
 import { longDate, shortDate } from "../mail/dates";
 import { cursor, head, rowMembers, rowTargets, selected, selectRange, toggleSelected, view } from "../state/list";
 import { byRole, folderName, mailboxes } from "../state/mailboxes";
@@ -54,7 +55,7 @@ export function Row({ id, index, total, top }: RowProps) {
   const isSelected = selected.value.has(id);
   const isOpen = route.value.email === id;
   const { text, face } = people(id, own);
-  const count = rowMembers(id).length;
+  const count = distinct(rowMembers(id)).length;
   const subject = own.subject?.trim() || t("list.noSubject");
   const classes = ["row", unread && "unread", isSelected && "selected", isOpen && "open", cursorShown.value && cursor.value === index && "cursor"];
   const hasAttachment = targets.some((h) => h.hasAttachment);
