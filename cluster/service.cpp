@@ -1,12 +1,20 @@
 #include "cluster/service.hpp"
 
 #include <algorithm>
+#include <tuple>
 
 namespace genkan::cluster {
 
 namespace {
 constexpr Duration kTick = 100ms;
 constexpr Duration kResolveEvery = 5s;  // the resolver's cache answers until the record's TTL is over
+
+bool same(const conf::Cluster& a, const conf::Cluster& b) {
+  const auto all = [](const conf::Cluster& c) {
+    return std::tie(c.enabled, c.key, c.multicast, c.interface, c.listen, c.peers, c.ttl, c.interval);
+  };
+  return all(a) == all(b);
+}
 }  // namespace
 
 Service::Service(net::Loop& control, Cluster& cluster, base::Telemetry& telemetry, net::Resolver* resolver)
@@ -20,21 +28,35 @@ Service::Service(net::Loop& control, Cluster& cluster, base::Telemetry& telemetr
 Service::~Service() { *alive_ = nullptr; }
 
 Result<void> Service::open(const conf::Conf& conf, ChannelOptions options, std::string& why) {
-  if (!conf.cluster.enabled) return {};
-  if (!options.resolver) options.resolver = resolver_;
-  auto channel = Channel::open(loop_, &cluster_, telemetry_, conf, std::move(options), why);
-  if (!channel) return channel.error();
-  channel_ = std::move(*channel);
+  if (same(opened_with_, conf.cluster)) return {};
+  std::unique_ptr<Channel> next;
+  if (conf.cluster.enabled) {
+    if (!options.resolver) options.resolver = resolver_;
+    auto channel = Channel::open(loop_, &cluster_, telemetry_, conf, std::move(options), why);
+    if (!channel) return channel.error();
+    next = std::move(*channel);
+  }
+  opened_with_ = conf.cluster;
+  next_channel_ = std::move(next);
+  channel_changes_ = true;
   return {};
 }
 
-void Service::start() {
+void Service::change_channel() {
+  if (!channel_changes_) return;
+  channel_changes_ = false;
+  if (channel_) channel_->stop();
+  channel_ = std::move(next_channel_);
   if (channel_) channel_->start();
+}
+
+void Service::start() {
   refresh();
   on_timer();
 }
 
 void Service::refresh() {
+  change_channel();
   checker_.refresh();
   resolve_backends();
 }

@@ -6,7 +6,8 @@
 //   cluster::Service service(workers.control(), cluster, telemetry);
 //   service.open(*conf, options, why);            // sockets; before privileges are dropped
 //   workers.on_control([&] { service.start(); });
-//   ... reload: cluster.apply(*next, ...); workers.on_control([&] { service.refresh(); });
+//   ... reload: service.open(*next, options, why) and cluster.apply(*next, now, why), either may refuse;
+//               workers.on_control([&] { service.refresh(); });
 //   workers.on_control([&] { service.stop(); });  // then wait until the loop has no live coroutines
 #pragma once
 
@@ -27,7 +28,9 @@ class Service final : private net::Timer {
   Service(net::Loop& control, Cluster& cluster, base::Telemetry& telemetry, net::Resolver* resolver);
   ~Service() override;
 
-  // Opens the channel when [cluster] is enabled. The channel's settings hold until the next start.
+  // At start and on reload, not on the control loop: opens a channel when [cluster] is enabled and differs from what
+  // the present one was opened with. start() or refresh() puts it in place of the present one; on failure that one
+  // stays.
   Result<void> open(const conf::Conf& conf, ChannelOptions options, std::string& why);
 
   // On the control loop.
@@ -39,6 +42,7 @@ class Service final : private net::Timer {
 
  private:
   void on_timer() noexcept override;
+  void change_channel();
   void resolve_backends();
   static net::Task<void> resolve(std::shared_ptr<Service*> self, std::shared_ptr<Backend> backend);
 
@@ -47,7 +51,9 @@ class Service final : private net::Timer {
   base::Telemetry& telemetry_;
   net::Resolver* const resolver_;
   Checker checker_;
-  std::unique_ptr<Channel> channel_;
+  std::unique_ptr<Channel> channel_, next_channel_;
+  conf::Cluster opened_with_;     // of the last open() that succeeded
+  bool channel_changes_ = false;  // next_channel_, which may be null, waits to take over
   Time next_resolve_{};
   std::shared_ptr<Service*> alive_;  // points to null after stop(), for look-ups under way
 };
