@@ -22,10 +22,10 @@ USER, PASSWORD = "alice@example.org", "correct horse 電池"
 
 
 def scenarios(*files):
-    """Names of scenarios, read from the object that each file exports at its end."""
+    """Names of scenarios: the last object that a file exports lists them."""
     names = []
     for file in files:
-        listed = re.search(r"^export const \w+ = \{([^}]*)\};", (BROWSER / file).read_text(), re.M).group(1)
+        listed = re.findall(r"^export const \w+ = \{([^}]*)\};", (BROWSER / file).read_text(), re.M)[-1]
         names += [name.strip() for name in listed.split(",") if name.strip()]
     assert names
     return names
@@ -130,6 +130,25 @@ def test_the_status_page(name, ui, tmp_path):
         play(name, tmp_path, STATUS_URL=where["url"])
     finally:
         one.end()
+
+
+@pytest.mark.parametrize("token", ["", "a token of some length"], ids=["loopback", "token"])
+def test_the_status_page_of_genkan(token, ui, genkan, nginx, tmp_path):
+    one, two = nginx("one"), nginx("two")
+    port, admin = free_port(), free_port()
+    genkan(f"""
+        [[listen]]
+        address = ["127.0.0.1:{port}"]
+        [[pool]]
+        name = "web"
+        backend = [{{ name = "one", address = "127.0.0.1:{one.port}" }}, {{ name = "two", address = "127.0.0.1:{two.port}" }}]
+        [[route]]
+        pool = "web"
+        [admin]
+        listen = "127.0.0.1:{admin}"
+        token = "{token}"
+    """)
+    play("statusOfGenkan", tmp_path, STATUS_URL=f"http://127.0.0.1:{admin}/", STATUS_TOKEN=token)
 
 
 def test_the_status_page_is_one_small_file_that_asks_nobody_else():

@@ -4,9 +4,9 @@ import assert from "node:assert/strict";
 import { launch, newPage, settings } from "./tools.mjs";
 import { webmail } from "./webmail.mjs";
 import { writing } from "./webmail-writing.mjs";
-import { status } from "./status.mjs";
+import { genkanStatus, status } from "./status.mjs";
 
-const scenarios = { ...webmail, ...writing, ...status };
+const scenarios = { ...webmail, ...writing, ...status, ...genkanStatus };
 const name = process.argv[2];
 if (!name) {
   console.log(Object.keys(scenarios).join("\n"));

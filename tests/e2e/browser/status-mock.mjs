@@ -47,9 +47,17 @@ function status() {
   };
 }
 
-const allowed = (req) => !options.token || req.headers.authorization === `Bearer ${options.token}`;
+const cookie = randomBytes(16).toString("hex");
+const allowed = (req) => !options.token || (req.headers.cookie ?? "").includes(`genkan_admin=${cookie}`);
 function json(res, code, body) {
   res.writeHead(code, { "Content-Type": code >= 400 ? "application/problem+json" : "application/json", "Cache-Control": "no-store" }).end(JSON.stringify(body));
+}
+async function login(req, res) {
+  let body = "";
+  for await (const chunk of req) body += chunk;
+  if (JSON.parse(body).token !== options.token) return json(res, 401, { error: "that is not the token" });
+  res.setHeader("Set-Cookie", `genkan_admin=${cookie}; HttpOnly; SameSite=Strict; Path=/`);
+  json(res, 200, { ok: true });
 }
 async function order(req, res, action) {
   if (req.headers["x-genkan-csrf"] !== csrf) return json(res, 403, { title: "Forbidden", detail: "the CSRF token is missing" });
@@ -74,6 +82,7 @@ async function route(req, res) {
     return json(res, 200, {});
   }
   if (Date.now() < silentUntil) return res.destroy();
+  if (url.pathname === "/api/v1/login" && req.method === "POST") return login(req, res);
   if (!allowed(req)) return json(res, 401, { title: "Unauthorized", detail: "token needed" });
   if (url.pathname === "/api/v1/status") return json(res, 200, status());
   const action = /^\/api\/v1\/actions\/(drain|undrain)$/.exec(url.pathname);

@@ -93,4 +93,29 @@ async function statusTakesWhateverComes({ open }) {
   await after({ sections: { pools: null, nodes: "x", queue: 5, cache: [], vip: null }, workers: [{}] }, "Genkan runs.");
 }
 
+/** Against Genkan itself: a pool "web" of the backends "one" and "two". */
+async function statusOfGenkan({ open }) {
+  const page = await open();
+  await page.goto(url);
+  if (process.env.STATUS_TOKEN) {
+    await page.locator("#token").fill("wrong");
+    await page.getByRole("button", { name: "Open" }).click();
+    await page.locator("#loginerror", { hasText: "not right" }).waitFor();
+    await page.locator("#token").fill(process.env.STATUS_TOKEN);
+    await page.getByRole("button", { name: "Open" }).click();
+  }
+  await live(page);
+  await page.locator(".hero p", { hasText: "All 2 backends serve." }).waitFor();
+  await page.locator("#row-web-one .tag", { hasText: "up" }).waitFor();
+  await page.getByRole("button", { name: "Drain one" }).click();
+  await page.locator("#row-web-one .tag", { hasText: "draining" }).waitFor();
+  await page.locator(".hero h1", { hasText: "one is taken out on purpose." }).waitFor();
+  await page.getByRole("button", { name: "Take back one" }).click();
+  await page.locator(".hero p", { hasText: "All 2 backends serve." }).waitFor();
+  if (process.env.STATUS_PICTURE) await page.screenshot({ path: process.env.STATUS_PICTURE, fullPage: true });
+  assert.deepEqual(page.outside, []);
+}
+
+export const genkanStatus = { statusOfGenkan };
+
 export const status = { statusSaysHowItIs, statusSaysWhatIsWrong, statusDrains, statusReconnects, statusAsksForAToken, statusFitsAPhone, statusTakesWhateverComes };
