@@ -105,13 +105,13 @@ async function statusOfGenkan({ open }) {
     await page.getByRole("button", { name: "Open" }).click();
   }
   await live(page);
-  await page.locator(".hero p", { hasText: "All 2 backends serve." }).waitFor();
+  await page.locator(".hero p", { hasText: "Both backends serve." }).waitFor();
   await page.locator("#row-web-one .tag", { hasText: "up" }).waitFor();
   await page.getByRole("button", { name: "Drain one" }).click();
   await page.locator("#row-web-one .tag", { hasText: "draining" }).waitFor();
   await page.locator(".hero h1", { hasText: "one is taken out on purpose." }).waitFor();
   await page.getByRole("button", { name: "Take back one" }).click();
-  await page.locator(".hero p", { hasText: "All 2 backends serve." }).waitFor();
+  await page.locator(".hero p", { hasText: "Both backends serve." }).waitFor();
   if (process.env.STATUS_PICTURE) await page.screenshot({ path: process.env.STATUS_PICTURE, fullPage: true });
   assert.deepEqual(page.outside, []);
 }

@@ -1,6 +1,7 @@
 // Reading mail: logging in, lists, messages, folders, languages, phones. Every scenario brings its own mail.
 
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
 import { canary, eventually, login, openRow, row, sendMail, settings, unique } from "./tools.mjs";
 
 async function refusesAWrongPassword({ open }) {
@@ -306,6 +307,34 @@ async function labelsEverything({ open }) {
   assert.deepEqual(ids, [], "ids are unique");
 }
 
+/** axe-core finds nothing of weight, in either theme, on a desk or a phone. */
+async function isAccessible({ open }) {
+  const source = await readFile(new URL("../../../webmail/ui/node_modules/axe-core/axe.min.js", import.meta.url), "utf8");
+  const subject = unique("For everyone");
+  await sendMail({ subject, attachments: [{ name: "a.txt", type: "text/plain", bytes: "x" }] });
+  for (const [scheme, width] of [["light", 1280], ["dark", 1280], ["light", 360]]) {
+    const page = await open({ scheme, width });
+    const check = async (where) => {
+      await page.evaluate(source);
+      const found = await page.evaluate(async () => (await window.axe.run(document, { iframes: false })).violations.map((v) => `${v.impact} ${v.id}: ${v.nodes[0].html.slice(0, 160)}`));
+      assert.deepEqual(found.filter((f) => /^(serious|critical)/.test(f)), [], `${where}, ${scheme}, ${width}`);
+    };
+    await page.goto(settings.url);
+    await page.locator("#username").waitFor();
+    await check("login");
+    await login(page);
+    await row(page, subject).waitFor();
+    await check("list");
+    await openRow(page, subject);
+    await page.locator(".attachments").waitFor();
+    await check("message");
+    await page.keyboard.press("r");
+    await page.locator(".composer").waitFor();
+    await page.locator(".composer").evaluate((e) => Promise.all(e.getAnimations().map((a) => a.finished)));
+    await check("writing");
+  }
+}
+
 async function scrollsLongLists({ open }) {
   if (!settings.mock) {
     // Enough for more than two pages; the mock has hundreds.
@@ -325,5 +354,5 @@ async function scrollsLongLists({ open }) {
 
 export const webmail = {
   refusesAWrongPassword, showsTheInbox, showsNewMailWithoutReload, opensAMessage, showsHostileHtmlHarmlessly, blocksRemoteImages, fitsAPhone, speaksJapanese,
-  hasADarkFace, archivesDeletesAndTakesBack, deletesForGoodOnlyAfterAsking, findsMail, worksByKeyboard, labelsEverything, scrollsLongLists,
+  hasADarkFace, archivesDeletesAndTakesBack, deletesForGoodOnlyAfterAsking, findsMail, worksByKeyboard, labelsEverything, isAccessible, scrollsLongLists,
 };

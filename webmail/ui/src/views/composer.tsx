@@ -110,13 +110,13 @@ function Composer({ draft }: { draft: Draft }) {
       onDragOver={(event) => { if (event.dataTransfer?.types.includes("Files")) { event.preventDefault(); setOver(true); } }}
       onDragLeave={(event) => { if (event.target === event.currentTarget) setOver(false); }}
       onDrop={(event) => { if (event.dataTransfer?.files.length) { event.preventDefault(); setOver(false); take(event.dataTransfer.files); } }}>
-      <header>
+      <div class="composehead">
         <h2>{title}</h2>
         <span class="savestate" aria-live="polite">{statusText(draft)}</span>
         {!phone.value && <IconButton icon="minus" label={t("action.minimise")} onClick={() => { draft.minimised.value = true; }} />}
         {!phone.value && <IconButton icon="expand" label={t("action.enlarge")} pressed={tall} onClick={() => setTall(!tall)} />}
         <IconButton icon="close" label={t("compose.close")} shortcut="Esc" onClick={() => void close(draft)} />
-      </header>
+      </div>
       <form onSubmit={(event) => { event.preventDefault(); void trySend(); }} inert={sending}>
         <div class="fieldrow">
           <AddressField label={t("header.to")} name="to" value={draft.to} onChange={changed} autofocus={!reply} />

@@ -136,7 +136,7 @@ export function ListPane() {
     <section class="listpane" aria-label={t("list.title")} aria-busy={loading}>
       <SearchBox />
       {selected.value.size > 0 ? <SelectionBar /> : <Heading />}
-      <div class="scroller" ref={box} tabIndex={-1}>
+      <div class="scroller" id="messages" ref={box} tabIndex={-1}>
         <Empty />
         <ul class="rows" lang={language.value} style={{ height: `${count * height}px`, "--row": `${height}px` }}>
           {loading ? [0, 1, 2, 3, 4, 5].map((i) => <RowPlaceholder key={i} top={i * height} />) : drawn}

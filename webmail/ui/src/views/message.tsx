@@ -72,7 +72,7 @@ function Attachments({ email }: { email: Email }) {
   const size = parts.reduce((sum, p) => sum + p.size, 0);
   return (
     <section class="attachments" aria-label={t("attach.title")}>
-      <h4>{t("attach.count", { count: parts.length })}<span>{fileSize(size, language.value)}</span></h4>
+      <h3>{t("attach.count", { count: parts.length })}<span>{fileSize(size, language.value)}</span></h3>
       <ul>{parts.map((part) => <AttachmentTile key={part.blobId} part={part} />)}</ul>
     </section>
   );

@@ -83,9 +83,9 @@ export function MenuButton({ icon, label, items, text, up }: { icon: string; lab
   };
   return (
     <div class="menubox" ref={box} onKeyDown={onKeyDown}>
-      <button type="button" class={text ? "textbutton" : "iconbutton"} aria-haspopup="menu" aria-expanded={open} aria-controls={id} aria-label={label} title={label}
+      <button type="button" class={text ? "textbutton" : "iconbutton"} aria-haspopup="menu" aria-expanded={open} aria-controls={id} aria-label={text ? undefined : label} title={label}
         onClick={() => setOpen(!open)}>
-        {text ?? <Icon name={icon} />}
+        {text ? <>{text}<span class="sr">, {label}</span></> : <Icon name={icon} />}
       </button>
       {open && (
         <div class={up ? "menu up" : "menu"} role="menu" id={id} aria-label={label}>

@@ -99,6 +99,7 @@ export function Reader() {
     return <section class="reader idle" aria-label={t("reader.title")}><div class="empty"><Icon name="read" /><p>{t("reader.none")}</p><p class="hint">{t("reader.hint")}</p></div></section>;
   }
   const emails = visibleThread.value;
+  const Title = phone.value ? "h1" : "h2";
   const subject = emails[0]?.subject?.trim() || (emails.length > 0 ? t("list.noSubject") : "");
   return (
     <section class="reader" aria-label={t("reader.title")}>
@@ -112,7 +113,7 @@ export function Reader() {
         )}
         {status === "ready" && (
           <article class="conversation">
-            <h2 ref={title} tabIndex={-1} class="conversationtitle">{subject}</h2>
+            <Title ref={title} tabIndex={-1} class="conversationtitle">{subject}</Title>
             {emails.map((email) => <MessageCard key={email.id} email={email} alone={emails.length === 1} />)}
             <AnswerBar />
           </article>

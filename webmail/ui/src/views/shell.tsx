@@ -67,10 +67,10 @@ export function Shell() {
   const away = authState.value === "expired";
   return (
     <>
-      <a class="skiplink" href="#reader" onClick={(event) => { event.preventDefault(); document.querySelector<HTMLElement>(".scroller")?.focus(); }}>{t("list.skip")}</a>
+      {(!phone.value || !reading) && <a class="skiplink" href="#messages" onClick={(event) => { event.preventDefault(); document.querySelector<HTMLElement>(".scroller")?.focus(); }}>{t("list.skip")}</a>}
       {!online.value && <div class="offlinebar" role="status"><Icon name="offline" />{t("why.offlineBar")}</div>}
       <div class={`shell${reading ? " reading" : ""}${drawerOpen.value ? " drawer" : ""}`} inert={away}>
-        <div class="sidebarbox" inert={phone.value && !drawerOpen.value}><Sidebar /></div>
+        <header class="sidebarbox" inert={phone.value && !drawerOpen.value}><Sidebar /></header>
         {drawerOpen.value && <div class="drawerveil" onClick={() => { drawerOpen.value = false; }} />}
         <main class="panes" inert={phone.value && drawerOpen.value}>
           {(!phone.value || !reading) && <ListPane />}

@@ -24,11 +24,10 @@ function FolderLink({ mailbox, depth }: { mailbox: Mailbox; depth: number }) {
   const current = route.value.query === null && (route.value.folder === key || route.value.folder === mailbox.id);
   const count = badge(mailbox);
   const name = folderName(mailbox);
-  const spoken = count === 0 ? name : `${name}, ${t(mailbox.role === "drafts" ? "folder.count" : "folder.unread", { count })}`;
   return (
     <li>
       <a href={formatRoute({ folder: key, query: null, email: null })} class={`folder${current ? " current" : ""}${count > 0 ? " unread" : ""}`}
-        aria-current={current ? "page" : undefined} aria-label={spoken} style={{ "--depth": String(depth) }}
+        aria-current={current ? "page" : undefined} title={name} style={{ "--depth": String(depth) }}
         onClick={(event) => {
           event.preventDefault();
           drawerOpen.value = false;
@@ -39,7 +38,8 @@ function FolderLink({ mailbox, depth }: { mailbox: Mailbox; depth: number }) {
         onDrop={(event) => { event.preventDefault(); event.currentTarget.classList.remove("target"); dropRowsOn(mailbox); }}>
         <Icon name={mailbox.role && mailbox.role !== "all" ? mailbox.role : "folder"} />
         <span class="name">{name}</span>
-        {count > 0 && <span class="badge">{new Intl.NumberFormat(language.value).format(count)}</span>}
+        {count > 0 && <span class="badge" aria-hidden="true">{new Intl.NumberFormat(language.value).format(count)}</span>}
+        {count > 0 && <span class="sr">, {t(mailbox.role === "drafts" ? "folder.count" : "folder.unread", { count })}</span>}
       </a>
     </li>
   );
