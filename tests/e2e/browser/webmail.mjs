@@ -307,6 +307,41 @@ async function labelsEverything({ open }) {
   assert.deepEqual(ids, [], "ids are unique");
 }
 
+async function managesFolders({ open }) {
+  const [name, renamed, subject] = [unique("仕事/2026"), unique("Work & play"), unique("Filed")];
+  await sendMail({ subject });
+  const page = await open();
+  await login(page);
+  await page.getByRole("button", { name: "New folder" }).click();
+  await page.locator("#folder-name").fill(name);
+  await page.getByRole("button", { name: "Save" }).click();
+  await page.locator(".listhead h1", { hasText: name }).waitFor();
+  await page.getByRole("button", { name: "Folder commands" }).click();
+  await page.getByRole("menuitem", { name: "Rename folder" }).click();
+  await page.locator("#folder-name").fill(renamed);
+  await page.getByRole("button", { name: "Save" }).click();
+  await page.locator(".listhead h1", { hasText: renamed }).waitFor();
+  await page.locator(".folder", { hasText: "Inbox" }).click();
+  await row(page, subject).dragTo(page.locator(".folder", { hasText: renamed }));
+  await row(page, subject).waitFor({ state: "detached" });
+  await page.locator(".folder", { hasText: renamed }).click();
+  await row(page, subject).waitFor();
+  const remove = async () => {
+    await page.getByRole("button", { name: "Folder commands" }).click();
+    await page.getByRole("menuitem", { name: "Delete folder" }).click();
+  };
+  await remove();
+  await page.locator(".toast", { hasText: "still holds messages" }).waitFor();
+  await row(page, subject).getByRole("checkbox").click();
+  await page.keyboard.press("v");
+  await page.getByRole("option", { name: "Inbox" }).click();
+  await row(page, subject).waitFor({ state: "detached" });
+  await remove();
+  await page.locator(".listhead h1", { hasText: "Inbox" }).waitFor();
+  await row(page, subject).waitFor();
+  assert.equal(await page.locator(".folder", { hasText: renamed }).count(), 0);
+}
+
 /** axe-core finds nothing of weight, in either theme, on a desk or a phone. */
 async function isAccessible({ open }) {
   const source = await readFile(new URL("../../../webmail/ui/node_modules/axe-core/axe.min.js", import.meta.url), "utf8");
@@ -354,5 +389,5 @@ async function scrollsLongLists({ open }) {
 
 export const webmail = {
   refusesAWrongPassword, showsTheInbox, showsNewMailWithoutReload, opensAMessage, showsHostileHtmlHarmlessly, blocksRemoteImages, fitsAPhone, speaksJapanese,
-  hasADarkFace, archivesDeletesAndTakesBack, deletesForGoodOnlyAfterAsking, findsMail, worksByKeyboard, labelsEverything, isAccessible, scrollsLongLists,
+  hasADarkFace, archivesDeletesAndTakesBack, deletesForGoodOnlyAfterAsking, findsMail, worksByKeyboard, labelsEverything, managesFolders, isAccessible, scrollsLongLists,
 };

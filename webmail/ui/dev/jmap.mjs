@@ -128,6 +128,28 @@ function emailSet(store, args, created) {
   return { ...result, newState: String(store.state) };
 }
 
+function mailboxSet(store, args) {
+  const result = { accountId: args.accountId, oldState: String(store.state), created: {}, updated: {}, destroyed: [], notCreated: {}, notUpdated: {}, notDestroyed: {} };
+  const taken = (name, parentId, self) => [...store.mailboxes.values()].some((m) => m.name === name && m.parentId === parentId && m.id !== self);
+  for (const [cid, { name, parentId = null }] of Object.entries(args.create ?? {})) {
+    if (taken(name, parentId)) result.notCreated[cid] = { type: "invalidProperties", description: "there is a mailbox of this name" };
+    else result.created[cid] = { id: store.addMailbox(name, parentId) };
+  }
+  for (const [id, patch] of Object.entries(args.update ?? {})) {
+    const mailbox = store.mailboxes.get(id);
+    if (!mailbox) result.notUpdated[id] = { type: "notFound" };
+    else if (mailbox.role || taken(patch.name ?? mailbox.name, mailbox.parentId, id)) result.notUpdated[id] = { type: "invalidProperties", description: "there is a mailbox of this name" };
+    else result.updated[id] = Object.assign(mailbox, patch) && null;
+  }
+  for (const id of args.destroy ?? []) {
+    if ([...store.mailboxes.values()].some((m) => m.parentId === id)) result.notDestroyed[id] = { type: "mailboxHasChild" };
+    else if (store.counts(id).totalEmails > 0) result.notDestroyed[id] = { type: "mailboxHasEmail" };
+    else if (store.mailboxes.delete(id)) result.destroyed.push(id);
+  }
+  store.changed();
+  return { ...result, newState: String(store.state) };
+}
+
 function submissionSet(store, args, created, deliver) {
   const result = { accountId: args.accountId, oldState: String(store.state), created: {}, notCreated: {} };
   const update = {};
@@ -185,6 +207,7 @@ export function handle(store, request, deliver) {
           responses.push([name, getList(args, all, state()), id]);
           break;
         }
+        case "Mailbox/set": responses.push([name, mailboxSet(store, args), id]); break;
         case "Thread/get": {
           const ids = args.ids ?? [];
           responses.push([name, { accountId: args.accountId, state: state(), list: [...new Set(ids)].map((t) => ({ id: t, emailIds: store.thread(t) })), notFound: [] }, id]);

@@ -14,12 +14,13 @@ export class Store {
     this.blobs = new Map();
     this.submissions = new Map();
     this.state = 1;
+    this.nextMailbox = 1;
     this.watchers = new Set();
     kRoles.forEach(([role, name], i) => this.addMailbox(name, null, role, i));
   }
 
   addMailbox(name, parentId = null, role = null, sortOrder = 10) {
-    const id = "m" + (this.mailboxes.size + 1);
+    const id = "m" + this.nextMailbox++;
     this.mailboxes.set(id, { id, name, parentId, role, sortOrder });
     return id;
   }

@@ -3,8 +3,9 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { t, type MessageKey } from "../i18n/index";
 import { folderName, folderRows } from "../state/mailboxes";
+import { createFolder, kMaxName, renameFolder } from "../state/folders";
 import { view } from "../state/list";
-import { destroyConfirmed, destroying, helpOpen, moveSubject, moving } from "./uistate";
+import { destroyConfirmed, destroying, folderDialog, helpOpen, moveSubject, moving } from "./uistate";
 import { Icon } from "./icons";
 import { Dialog } from "./parts";
 
@@ -38,6 +39,45 @@ function MoveDialog() {
         ))}
         {found.length === 0 && <li class="none">{t("move.none")}</li>}
       </ul>
+    </Dialog>
+  );
+}
+
+function FolderDialog() {
+  const renamed = folderDialog.value?.rename ?? null;
+  const [name, setName] = useState(renamed?.name ?? "");
+  const [parent, setParent] = useState("");
+  const [problem, setProblem] = useState("");
+  const close = () => { folderDialog.value = null; };
+  const submit = async (event: Event) => {
+    event.preventDefault();
+    const wanted = name.trim();
+    if (wanted === "") return;
+    try {
+      await (renamed ? renameFolder(renamed.id, wanted) : createFolder(wanted, parent || null));
+      close();
+    } catch (error) {
+      setProblem((error as Error).message);
+    }
+  };
+  return (
+    <Dialog title={t(renamed ? "folder.rename" : "folder.new")} onClose={close} narrow>
+      <form class="folderform" onSubmit={(event) => void submit(event)}>
+        <label for="folder-name">{t("folder.name")}</label>
+        <input id="folder-name" class="filter" type="text" required maxLength={kMaxName} autofocus autocomplete="off" value={name} onInput={(event) => setName(event.currentTarget.value)} />
+        {!renamed && <label for="folder-parent">{t("folder.parent")}</label>}
+        {!renamed && (
+          <select id="folder-parent" class="filter" value={parent} onChange={(event) => setParent(event.currentTarget.value)}>
+            <option value="">{t("folder.top")}</option>
+            {folderRows.value.filter(({ mailbox }) => !mailbox.role).map(({ mailbox, depth }) => <option key={mailbox.id} value={mailbox.id}>{"\u2003".repeat(depth) + mailbox.name}</option>)}
+          </select>
+        )}
+        {problem && <p class="problem" role="alert"><Icon name="alert" />{problem}</p>}
+        <div class="buttons">
+          <button type="button" class="secondary" onClick={close}>{t("action.cancel")}</button>
+          <button type="submit" class="primary">{t("folder.save")}</button>
+        </div>
+      </form>
     </Dialog>
   );
 }
@@ -79,6 +119,7 @@ export function Dialogs() {
     <>
       {moving.value && <MoveDialog />}
       {destroying.value && <DestroyDialog />}
+      {folderDialog.value && <FolderDialog />}
       {helpOpen.value && <HelpDialog />}
     </>
   );

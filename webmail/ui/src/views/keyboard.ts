@@ -5,7 +5,7 @@ import { clearSelection, rows, cursor, selected, toggleSelected } from "../state
 import { closeMessage, go, route } from "../state/router";
 import { authState } from "../state/session";
 import { visibleThread } from "../state/thread";
-import { archiveSubject, destroying, drawerOpen, helpOpen, markSubject, moveCursor, moving, openCursor, removeSubject, starSubject, subject } from "./uistate";
+import { archiveSubject, destroying, drawerOpen, folderDialog, helpOpen, markSubject, moveCursor, moving, openCursor, removeSubject, starSubject, subject } from "./uistate";
 
 function typing(target: EventTarget | null): boolean {
   return target instanceof HTMLElement && target.closest("input, textarea, select, [contenteditable], dialog, [role=dialog], [role=menu]") !== null;
@@ -44,7 +44,7 @@ export function startKeyboard(): void {
   let goPending = 0;
   document.addEventListener("keydown", (event) => {
     if (authState.value !== "in" || event.defaultPrevented || event.isComposing || event.ctrlKey || event.metaKey || event.altKey) return;
-    if (typing(event.target) || moving.value || destroying.value || helpOpen.value) return;
+    if (typing(event.target) || moving.value || destroying.value || folderDialog.value || helpOpen.value) return;
     const place = kPlaces[event.key];
     if (Date.now() - goPending < 1200 && place) {
       goPending = 0;

@@ -7,13 +7,14 @@ import { visibleRows } from "../mail/pages";
 import { why } from "../state/errors";
 import { clearSelection, cursor, head, listError, refreshList, rows, selected, setShown, total, view } from "../state/list";
 import { observe } from "../state/contacts";
+import { destroyFolder } from "../state/folders";
 import { findFolder, folderName } from "../state/mailboxes";
 import { route } from "../state/router";
 import { SearchBox } from "./searchbox";
 import { Row, RowPlaceholder } from "./row";
-import { archiveSubject, cursorShown, drawerOpen, markSubject, moving, phone, removeSubject, subject } from "./uistate";
+import { archiveSubject, cursorShown, drawerOpen, folderDialog, markSubject, moving, phone, removeSubject, subject } from "./uistate";
 import { Icon } from "./icons";
-import { IconButton } from "./parts";
+import { IconButton, MenuButton } from "./parts";
 
 function rowHeight(): number {
   return phone.value ? 84 : 78;
@@ -50,6 +51,12 @@ function Heading() {
       <span class="tally" aria-live="polite">
         {query !== null ? (count === null ? t("search.running") : t("search.found", { count })) : unread > 0 ? t("folder.unread", { count: unread }) : ""}
       </span>
+      {query === null && folder && !folder.role && (
+        <MenuButton icon="more" label={t("folder.actions")} items={[
+          { label: t("folder.rename"), icon: "pen", run: () => { folderDialog.value = { rename: folder }; } },
+          { label: t("folder.delete"), icon: "trash", danger: true, run: () => void destroyFolder(folder) },
+        ]} />
+      )}
     </div>
   );
 }

@@ -8,7 +8,7 @@ import { setLanguage, setTheme, theme, type Theme } from "../state/prefs";
 import { go, route, formatRoute } from "../state/router";
 import { logout, userName } from "../state/session";
 import { toast } from "../state/toasts";
-import { drawerOpen, dropRowsOn, helpOpen } from "./uistate";
+import { drawerOpen, dropRowsOn, folderDialog, helpOpen } from "./uistate";
 import { Icon, Logo } from "./icons";
 import { MenuButton, type MenuItem } from "./parts";
 
@@ -75,6 +75,11 @@ export function Sidebar() {
         <ul class="folders">
           {folderRows.value.map(({ mailbox, depth }) => <FolderLink key={mailbox.id} mailbox={mailbox} depth={depth} />)}
         </ul>
+        {mailboxes.value.length > 0 && (
+          <button type="button" class="folder newfolder" title={t("folder.new")} onClick={() => { drawerOpen.value = false; folderDialog.value = { rename: null }; }}>
+            <Icon name="plus" /><span class="name">{t("folder.new")}</span>
+          </button>
+        )}
         {mailboxes.value.length === 0 && <div class="skeletonlines" aria-hidden="true"><i /><i /><i /></div>}
       </nav>
       <div class="account">

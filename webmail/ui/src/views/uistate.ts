@@ -13,6 +13,8 @@ export const helpOpen = signal(false);
 export const moving = signal<Id[] | null>(null);
 /** Rows that wait for a yes before they are gone for good. */
 export const destroying = signal<Id[] | null>(null);
+/** The folder dialogue: a new folder, or the one that gets another name. */
+export const folderDialog = signal<{ rename: Mailbox | null } | null>(null);
 /** Rows that are being dragged. */
 export const dragged = signal<Id[]>([]);
 /** True while the keyboard moves the cursor: then it is drawn. */
