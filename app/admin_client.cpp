@@ -55,8 +55,10 @@ Result<AdminAnswer> ask_admin(const conf::Admin& admin, const std::string& metho
     auto page = talk(*to, "GET /api/v1/csrf HTTP/1.0\r\nHost: localhost\r\n\r\n");
     if (page) {
       const std::size_t at = page->find("\r\n\r\n");
-      if (at != std::string::npos)
-        request += "X-Genkan-CSRF: " + std::string(base::trim(page->substr(at + 4))) + "\r\n";
+      if (at != std::string::npos) {
+        const std::size_t end = page->find('\n', at + 4);
+        request += "X-Genkan-CSRF: " + page->substr(at + 4, end - at - 4) + "\r\n";
+      }
     }
   }
   request += "Content-Type: application/json\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
