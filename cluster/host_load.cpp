@@ -106,10 +106,12 @@ void HostLoadReader::read_container(HostLoad& out, Time now) {
   const bool first = last_read_ == Time{};
   const auto passed = first ? Duration{1s} : now - last_read_;
   average_.sample(runnable, passed);
+  wanted_.sample(runnable, passed);
   const auto seconds = std::chrono::duration<double>(passed).count();
   if (!first && seconds > 0) {
     const auto capacity = seconds * out.ncpu * static_cast<double>(::sysconf(_SC_CLK_TCK));
-    const auto busy = std::min(1.0, static_cast<double>(used) / capacity);
+    const auto wanted = wanted_.milli() / 1000.0 / out.ncpu;
+    const auto busy = std::min(1.0, std::max(wanted, static_cast<double>(used) / capacity));
     idle_ = static_cast<std::uint32_t>(std::lround(1000 * (1 - busy)));
   }
   task_ticks_ = std::move(ticks);
@@ -146,9 +148,9 @@ void HostLoadReader::read_limits(HostLoad& out) const {
 
 void LoadAverage::sample(std::uint32_t runnable, Duration since_last) {
   const auto seconds = std::max(0.0, std::chrono::duration<double>(since_last).count());
-  age_seconds_ += seconds;
-  if (age_seconds_ <= 0) return;
-  const auto share = age_seconds_ < 60 ? seconds / age_seconds_ : 1 - std::exp(-seconds / 60);
+  age_ += seconds;
+  if (age_ <= 0) return;
+  const auto share = age_ < window_ ? seconds / age_ : 1 - std::exp(-seconds / window_);
   value_ += (runnable - value_) * share;
 }
 

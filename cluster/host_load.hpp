@@ -42,16 +42,18 @@ bool parse_task_stat(std::string_view text, TaskStat& out);  // /proc/PID/stat; 
 // The idle share between two readings; `before` when no time passed.
 std::uint32_t idle_permille(const CpuTimes& from, const CpuTimes& to, std::uint32_t before) noexcept;
 
-// The kernel's load average (kernel/sched/loadavg.c): exponential mean over one minute. While younger than a minute it
-// is the plain mean since the start, so that a fresh node does not look idle.
+// The kernel's load average (kernel/sched/loadavg.c): exponential mean over one minute. While younger than its window
+// it is the plain mean since the start, so that a fresh node does not look idle.
 class LoadAverage {
  public:
+  explicit LoadAverage(Duration window = 60s) : window_(std::chrono::duration<double>(window).count()) {}
   void sample(std::uint32_t runnable, Duration since_last);
   std::uint32_t milli() const noexcept { return static_cast<std::uint32_t>(value_ * 1000 + 0.5); }
 
  private:
+  double window_;  // seconds
   double value_ = 0;
-  double age_seconds_ = 0;
+  double age_ = 0;  // seconds
 };
 
 enum class Scope { automatic, host, container };
@@ -74,7 +76,7 @@ class HostLoadReader {
   bool container_;
   std::uint32_t idle_ = 1000;
   CpuTimes last_times_;
-  LoadAverage average_;
+  LoadAverage average_, wanted_{3s};
   Time last_read_{};
   std::unordered_map<std::int32_t, std::uint64_t> task_ticks_;  // CPU time of each visible process at the last reading
 };

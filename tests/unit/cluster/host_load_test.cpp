@@ -134,9 +134,20 @@ TEST_F(HostLoadTest, InAContainerTheVisibleTasksAreCountedAndNotTheHost) {
   auto r = reader(Scope::container);
   const auto first = r.read(Time{} + 1s);
   EXPECT_EQ(first.load_milli, 2000u);
+  // From now on nobody is runnable when we look, but the hog used half a second of processor time.
+  write("8/stat", "8 (idle) S 1 1 7 7 0 -1 0 0 0 0 5 0 0 0 20 0 1 0 5");
+  write("9/task/10/stat", "10 (threads) S 1 1 7 7 0 -1 0 0 0 0 5 0 0 0 20 0 2 0 5");
   const auto half_second = 100 + ::sysconf(_SC_CLK_TCK) / 2;
-  write("7/stat", "7 (hog) R 1 1 7 7 0 -1 0 0 0 0 " + std::to_string(half_second) + " 0 0 0 20 0 1 0 5");
-  EXPECT_EQ(r.read(Time{} + 2s).cpu_idle_permille, 500u);
+  write("7/stat", "7 (hog) S 1 1 7 7 0 -1 0 0 0 0 " + std::to_string(half_second) + " 0 0 0 20 0 1 0 5");
+  auto at = Time{} + 2s;
+  r.read(at);
+  for (int i = 0; i < 60; ++i) r.read(at += 1s);
+  EXPECT_GE(r.read(at += 1s).cpu_idle_permille, 999u) << "nothing used, nothing wanted";
+  write("7/stat", "7 (hog) S 1 1 7 7 0 -1 0 0 0 0 " + std::to_string(2 * half_second - 100) + " 0 0 0 20 0 1 0 5");
+  EXPECT_EQ(r.read(at += 1s).cpu_idle_permille, 500u) << "used";
+  write("7/stat", "7 (hog) R 1 1 7 7 0 -1 0 0 0 0 " + std::to_string(2 * half_second - 100) + " 0 0 0 20 0 1 0 5");
+  for (int i = 0; i < 30; ++i) r.read(at += 1s);
+  EXPECT_EQ(r.read(at += 1s).cpu_idle_permille, 0u) << "wanted and not given";
 }
 
 TEST_F(HostLoadTest, MissingFilesGiveDefaultsAndNoFailure) {
