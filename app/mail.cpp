@@ -2,7 +2,7 @@
 
 #include <future>
 
-#include "base/file.hpp"
+#include "webmail/webmail.hpp"
 
 namespace genkan::app {
 namespace {
@@ -63,6 +63,14 @@ Result<void> Mail::open(const conf::Conf& conf, std::string& why) {
   }
   users_ = std::move(*users);
   delivery_ = std::make_unique<webmail::Delivery>(*users_, conf.node.state_dir);
+  if (!conf.webmail.enabled) return {};
+  webmail::Webmail::Options options;
+  options.state_dir = conf.node.state_dir;
+  options.conf = conf.webmail;
+  options.submit = [this](const webmail::Envelope& envelope, std::string_view message) {
+    return submit(envelope, message);
+  };
+  webmail_ = std::make_shared<webmail::Webmail>(std::move(options), *users_, telemetry_);
   return {};
 }
 
