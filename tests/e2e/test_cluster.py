@@ -5,6 +5,8 @@ agent therefore runs in a process namespace of its own, as in a container: there
 (cluster/host_load.hpp). The hog, stress-ng, is put into the namespace of the agent whose host it shall load.
 """
 import json
+import os
+import signal
 import socket
 import struct
 from collections import Counter
@@ -20,7 +22,22 @@ KEY = "the shared key of the cluster tests"
 GROUP = "239.255.71.75:7175"
 
 
-class Agent(Process):
+class Inside(Process):
+    """A program behind unshare or nsenter, which wait for it and hand no SIGTERM on: signals go to the program itself."""
+
+    def inside(self):
+        """Its process id as we see it."""
+        children = Path(f"/proc/{self.pid}/task/{self.pid}/children")
+        return int(wait_until(lambda: children.read_text().split(), 5, f"{self.name} runs")[0])
+
+    def end(self, timeout=10.0):
+        if self.running():
+            os.kill(self.inside(), signal.SIGTERM)
+            self.child.wait(timeout * harness.SLOW)
+        return self.child.returncode if self.child else None
+
+
+class Agent(Inside):
     """`genkan agent` in a process namespace of its own."""
 
     def __init__(self, folder, host, cluster):
@@ -41,21 +58,17 @@ enabled = true
         self.spawn(["unshare", "--pid", "--fork", "--mount-proc", "--kill-child", program(), "agent", "-c", str(self.file)])
         return self
 
-    def inside(self):
-        """The agent's process id as we see it."""
-        text = wait_until(lambda: Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split(), 5, "the agent's process")
-        return text[0]
-
     def hog(self, processes=3):
-        hog = Process(f"hog-{self.host.name}", self.folder)
-        hog.spawn(["nsenter", "-t", self.inside(), "-p", "-m", "stress-ng", "--cpu", str(processes), "--timeout", "120s"])
+        hog = Inside(f"hog-{self.host.name}", self.folder)
+        hog.spawn(["nsenter", "-t", str(self.inside()), "-p", "-m", "stress-ng", "--cpu", str(processes), "--timeout", "120s"])
         self.hogs.append(hog)
         return hog
 
     def stop(self):
         for hog in self.hogs:
             hog.end()
-        self.end()
+        if self.child:
+            assert self.end() in (0, -signal.SIGKILL), self.log()
 
 
 class Site:
