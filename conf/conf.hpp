@@ -216,6 +216,7 @@ struct Vip {
   std::uint32_t priority = 100;
   milliseconds advert_interval{1'000};  // 10ms .. 40950ms
   bool preempt = true;
+  bool probe = true;               // ask a silent holder's machine by ARP before waiting any longer
   std::string checksum = "auto";   // auto | rfc9568 | pseudo_header
   std::vector<std::string> peers;  // unicast instead of multicast
 };

@@ -51,6 +51,8 @@ Section vip_section() {
   s.row("advert_interval", &Vip::advert_interval, duration(10ms, 40'950ms),
         "Time between two advertisements, in steps of 10 ms. Others take over after a little more than three of them.");
   s.row("preempt", &Vip::preempt, flag(), "Take the address back from a node of lower priority.");
+  s.row("probe", &Vip::probe, flag(),
+        "When an advertisement is missing, ask the holder's machine by ARP, and take over at once if it is gone.");
   s.row("checksum", &Vip::checksum, words({"auto", "rfc9568", "pseudo_header"}),
         "Form of the checksum that is sent; both are understood. \"rfc9568\" is the standard's, \"pseudo_header\" what "
         "keepalived sends, \"auto\" what the other node uses.");

@@ -104,7 +104,10 @@ class Guardian {
   // already here must count before a timer that ran out meanwhile.
   void turn() {
     std::vector<pollfd> fds = {{control_, POLLIN, 0}, {links_.get(), POLLIN, 0}};
-    for (const auto& router : routers_) fds.push_back({router->fd(), POLLIN, 0});
+    for (const auto& router : routers_) {
+      fds.push_back({router->vrrp_fd(), POLLIN, 0});
+      fds.push_back({router->arp_fd(), POLLIN, 0});
+    }
     const auto wait = wait_time(Clock::now());
     const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(wait);
     const timespec limit{seconds.count(), (wait - seconds).count()};
@@ -115,7 +118,8 @@ class Guardian {
     }
     if (Clock::now() - before >= kSlept) slept_ = Clock::now();
     for (std::size_t i = 0; i < routers_.size(); ++i) {
-      if (fds[i + 2].revents != 0) routers_[i]->receive(Clock::now());
+      if (fds[2 * i + 2].revents != 0) routers_[i]->receive_vrrp(Clock::now());
+      if (fds[2 * i + 3].revents != 0) routers_[i]->receive_arp(Clock::now());
     }
     if (fds[1].revents != 0) {
       drain(links_.get());

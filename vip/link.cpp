@@ -2,7 +2,6 @@
 
 #include <arpa/inet.h>
 #include <net/if.h>
-#include <net/if_arp.h>
 #include <netinet/in.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -10,9 +9,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-
-#include <linux/if_ether.h>
-#include <linux/if_packet.h>
 
 #include "vip/packet.hpp"
 
@@ -109,30 +105,6 @@ Result<> send_vrrp(int fd, const LinkFacts& facts, const base::IpAddress& to, st
   item->cmsg_len = CMSG_LEN(sizeof info);
   std::memcpy(CMSG_DATA(item), &info, sizeof info);
   if (::sendmsg(fd, &head, MSG_DONTWAIT) != static_cast<ssize_t>(message.size())) return last_error();
-  return {};
-}
-
-Result<base::UniqueFd> open_arp() {
-  base::UniqueFd fd(::socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (!fd) return last_error();
-  return fd;
-}
-
-Result<> send_gratuitous_arp(int fd, const LinkFacts& facts, const base::IpAddress& ip) {
-  std::array<std::uint8_t, 28> arp = {0, 1, 8, 0, 6, 4, 0, 1};  // Ethernet, IPv4, lengths, request
-  std::copy(facts.mac.begin(), facts.mac.end(), arp.begin() + 8);
-  std::copy_n(ip.bytes.begin() + 12, 4, arp.begin() + 14);
-  std::copy(facts.mac.begin(), facts.mac.end(), arp.begin() + 18);
-  std::copy_n(ip.bytes.begin() + 12, 4, arp.begin() + 24);
-  sockaddr_ll to{};
-  to.sll_family = AF_PACKET;
-  to.sll_protocol = htons(ETH_P_ARP);
-  to.sll_ifindex = facts.index;
-  to.sll_halen = 6;
-  std::fill_n(to.sll_addr, 6, 0xFF);
-  const auto sent =
-      ::sendto(fd, arp.data(), arp.size(), MSG_DONTWAIT, reinterpret_cast<const sockaddr*>(&to), sizeof to);
-  if (sent != static_cast<ssize_t>(arp.size())) return last_error();
   return {};
 }
 

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -47,9 +48,14 @@ void drain(int fd) noexcept;
 Result<base::UniqueFd> open_vrrp(const std::string& interface, const LinkFacts& facts);
 Result<> send_vrrp(int fd, const LinkFacts& facts, const base::IpAddress& to, std::span<const std::uint8_t> message);
 
-// A packet socket that only sends.
-Result<base::UniqueFd> open_arp();
+// A packet socket for ARP on one interface. The kernel's filter lets only replies in. Needs CAP_NET_RAW.
+Result<base::UniqueFd> open_arp(const LinkFacts& facts);
 // ARP announcement (RFC 5227 section 3): a broadcast request whose sender and target are both `ip`.
 Result<> send_gratuitous_arp(int fd, const LinkFacts& facts, const base::IpAddress& ip);
+// Who has `ip`? Tell the interface's primary address.
+Result<> send_arp_question(int fd, const LinkFacts& facts, const base::IpAddress& ip);
+// The sender of an ARP reply that is meant for `self`, or nothing.
+std::optional<base::IpAddress> read_arp_reply(std::span<const std::uint8_t> packet,
+                                              const base::IpAddress& self) noexcept;
 
 }  // namespace genkan::vip

@@ -29,12 +29,14 @@ struct Run {
     m.due.reset();
     m.drop_due.reset();
     m.announce_due = {};
+    m.suspicion.forget();
   }
 
   void become_active(Reason reason) {
     go(State::active, reason);
     m.active_interval = rules.interval;
     m.drop_due.reset();
+    m.suspicion.forget();
     act(Do::add_address);  // before anyone is told, so that the first packet finds it
     act(Do::send_advert, m.priority);
     act(Do::announce);
@@ -52,6 +54,19 @@ struct Run {
     m.active_peer = advert.source;
     m.active_priority = advert.priority;
     wait_for_active(active_down_interval(m.priority, m.active_interval), Reason::active_silent);
+    if (!rules.probe) return;
+    if (m.suspicion.heard(advert.source, advert_interval(advert.interval), now) == Suspicion::Verdict::ask)
+      act(Do::ask);
+  }
+
+  void suspect() {
+    const auto verdict = m.suspicion.tick(now);
+    if (verdict == Suspicion::Verdict::ask) act(Do::ask);
+    if (verdict != Suspicion::Verdict::unreachable) return;
+    const Time soon = now + skew_time(m.priority, m.active_interval);
+    if (!m.due || soon >= *m.due) return;
+    m.down_due = m.due;
+    wait_for_active(soon - now, Reason::active_unreachable);
   }
 
   void become_backup(Reason reason) {
@@ -83,6 +98,7 @@ struct Run {
   void operator()(const Tick&);
   void operator()(const SetPriority& event);
   void operator()(const Heard& advert);
+  void operator()(const Answered& answer);
   void heard_in_backup(const Heard& advert);
   void heard_in_active(const Heard& advert);
 };
@@ -130,6 +146,7 @@ void Run::operator()(const Tick&) {
     m.drop_due.reset();
     act(Do::remove_address);
   }
+  if (m.state == State::backup) suspect();
   if (!m.due || *m.due > now) return;
   m.due.reset();
   if (m.state == State::backup) return become_active(m.expectation);
@@ -154,9 +171,17 @@ void Run::operator()(const Heard& advert) {
   hand_over();
 }
 
+void Run::operator()(const Answered& answer) {
+  if (m.state != State::backup || !m.suspicion.answered(answer.source)) return;
+  if (m.expectation != Reason::active_unreachable) return;
+  m.due = m.down_due;
+  m.expectation = Reason::active_silent;
+}
+
 // 6.4.2
 void Run::heard_in_backup(const Heard& advert) {
   if (advert.priority == 0) {
+    m.suspicion.forget();
     wait_for_active(skew_time(m.priority, m.active_interval), Reason::active_stopped);
   } else if (!rules.preempt || advert.priority >= m.priority) {
     follow(advert);
@@ -205,6 +230,7 @@ bool holds_address(const Machine& machine) noexcept {
 std::optional<Time> next_due(const Machine& machine) noexcept {
   std::optional<Time> first = machine.due;
   if (machine.drop_due && (!first || *machine.drop_due < *first)) first = machine.drop_due;
+  if (const auto at = machine.suspicion.due(); at && (!first || *at < *first)) first = at;
   for (const auto& at : machine.announce_due) {
     if (at && (!first || *at < *first)) first = at;
   }
@@ -218,9 +244,9 @@ std::string_view name_of(State state) noexcept {
 }
 
 std::string_view name_of(Reason reason) noexcept {
-  static constexpr std::array<std::string_view, 11> kNames = {
-      "started",      "owner",   "active_silent", "active_stopped", "active_degraded", "better_peer",
-      "planned_stop", "yielded", "nobody_came",   "link_down",      "aborted"};
+  static constexpr std::array<std::string_view, 12> kNames = {
+      "started",     "owner",        "active_silent", "active_stopped", "active_unreachable", "active_degraded",
+      "better_peer", "planned_stop", "yielded",       "nobody_came",    "link_down",          "aborted"};
   const auto i = static_cast<std::size_t>(reason);
   return i < kNames.size() ? kNames[i] : "unknown";
 }

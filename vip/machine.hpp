@@ -11,13 +11,14 @@
 //    └───────────────────────────────────────── yielding
 //         the new Active is heard, or nobody came
 //
-// Three things are ours, and none is visible to a peer as anything but VRRP:
+// Four things are ours, and none is visible to a peer as anything but VRRP:
 // - yielding (make-before-break): a planned stop sends priority 0 but keeps the address, and keeps answering, until the
 // new
 //   Active's advertisement is heard; and whoever hands the address over keeps it for 20 ms more;
 // - a drop of our own priority is advertised at once, not at the next interval;
 // - a Backup that preempts and hears the Active it followed fall below its own priority waits Skew_Time, not the whole
-//   Active_Down_Interval: the fall is news of trouble, like priority 0.
+//   Active_Down_Interval: the fall is news of trouble, like priority 0;
+// - and so does a Backup that misses an advertisement and finds the Active's machine gone (suspicion.hpp).
 #pragma once
 
 #include <array>
@@ -29,17 +30,19 @@
 
 #include "base/address.hpp"
 #include "base/clock.hpp"
+#include "vip/suspicion.hpp"
 
 namespace genkan::vip {
 
 enum class State : std::uint8_t { init, backup, active, yielding };
 enum class Reason : std::uint8_t {
   started,
-  owner,            // priority 255: Active from the start
-  active_silent,    // Active_Down_Timer: nobody advertised
-  active_stopped,   // the Active said priority 0
-  active_degraded,  // the Active's priority fell below ours
-  better_peer,      // higher priority, or the same and the greater address
+  owner,               // priority 255: Active from the start
+  active_silent,       // Active_Down_Timer: nobody advertised
+  active_stopped,      // the Active said priority 0
+  active_unreachable,  // an advert is missing, and the Active's machine does not answer ARP
+  active_degraded,     // the Active's priority fell below ours
+  better_peer,         // higher priority, or the same and the greater address
   planned_stop,
   yielded,      // the new Active was heard
   nobody_came,  // yielding ended by its deadline
@@ -54,6 +57,7 @@ struct Rules {
   std::uint8_t priority = 100;   // 1..255, 255 is the owner
   std::uint16_t interval = 100;  // centiseconds
   bool preempt = true;
+  bool probe = true;  // ask a silent Active's machine whether it is there (suspicion.hpp)
   bool owner() const noexcept { return priority == 255; }
 };
 
@@ -67,6 +71,8 @@ struct Machine {
   Reason expectation = Reason::active_silent;       // what it will mean when Active_Down_Timer fires
   base::IpAddress active_peer;                      // the Active that was heard last; any_v4() before
   std::uint8_t active_priority = 0;
+  Suspicion suspicion;           // in backup
+  std::optional<Time> down_due;  // Active_Down_Timer as it was before `active_unreachable` shortened it
 };
 
 struct Start {};
@@ -82,9 +88,12 @@ struct Heard {
   std::uint16_t interval = 100;
   base::IpAddress source;
 };
-using Event = std::variant<Start, Stop, Abort, LinkDown, Tick, SetPriority, Heard>;
+struct Answered {  // an ARP reply
+  base::IpAddress source;
+};
+using Event = std::variant<Start, Stop, Abort, LinkDown, Tick, SetPriority, Heard, Answered>;
 
-enum class Do : std::uint8_t { add_address, remove_address, send_advert, announce };
+enum class Do : std::uint8_t { add_address, remove_address, send_advert, announce, ask };  // ask: ARP for active_peer
 struct Action {
   Do what = Do::send_advert;
   std::uint8_t priority = 0;  // send_advert only

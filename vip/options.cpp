@@ -58,6 +58,7 @@ Result<RouterOptions> read(const conf::Vip& vip, std::string& why) {
   out.name = vip.name;
   out.interface = vip.interface;
   out.preempt = vip.preempt;
+  out.probe = vip.probe;
   if (vip.interface.empty() || vip.interface.size() >= IFNAMSIZ || vip.interface.find('/') != std::string::npos) {
     return complain(why, vip, base::json_quote(vip.interface) + " is not the name of an interface");
   }

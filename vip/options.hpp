@@ -30,6 +30,7 @@ struct RouterOptions {
   std::uint8_t priority = 100;
   std::uint16_t interval = 100;  // centiseconds
   bool preempt = true;
+  bool probe = true;                     // see suspicion.hpp
   std::optional<ChecksumForm> checksum;  // empty: as the peer does, and pseudo_header until one is heard
   std::vector<base::IpAddress> peers;    // unicast; empty: multicast
 };

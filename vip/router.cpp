@@ -32,6 +32,7 @@ Router::Router(RouterOptions options, bool want_tun, Netlink& netlink, Reporter 
   rules_.priority = options_.priority;
   rules_.interval = options_.interval;
   rules_.preempt = options_.preempt;
+  rules_.probe = options_.probe;
   machine_.priority = options_.priority;
   machine_.active_interval = options_.interval;
   machine_.active_peer = base::IpAddress::any_v4();
@@ -79,7 +80,7 @@ void Router::open(const LinkFacts& facts) {
                     ": its owner must have priority 255, or it must be removed");
   }
   auto vrrp = open_vrrp(options_.interface, facts);
-  auto arp = open_arp();
+  auto arp = open_arp(facts);
   if (!vrrp || !arp) {
     return complain("raw sockets on " + options_.interface + ": " + (vrrp ? arp.error() : vrrp.error()).message());
   }
@@ -150,6 +151,9 @@ bool Router::carry_out(const Action& action) {
     case Do::announce:
       announce();
       return true;
+    case Do::ask:
+      if (arp_ && !send_arp_question(arp_.get(), facts_, machine_.suspicion.peer())) ++counters_.send_errors;
+      return true;
   }
   return true;
 }
@@ -190,7 +194,7 @@ Drop Router::examine(const Datagram& datagram, Advert& advert, ChecksumForm& for
   return Drop::none;
 }
 
-void Router::receive(Time now) {
+void Router::receive_vrrp(Time now) {
   std::array<std::uint8_t, 2048> buffer;  // 255 IPv4 addresses need 1,048 bytes and an IP header
   for (int i = 0; i < kPacketsAtATime && vrrp_; ++i) {
     const auto got = ::recv(vrrp_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
@@ -209,6 +213,17 @@ void Router::receive(Time now) {
     ++counters_.received;
     if (!options_.checksum) form_ = form;
     apply(Heard{advert.priority, advert.interval, datagram.source}, now);
+  }
+}
+
+void Router::receive_arp(Time now) {
+  std::array<std::uint8_t, 64> buffer;
+  for (int i = 0; i < kPacketsAtATime && arp_; ++i) {
+    const auto got = ::recv(arp_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return;
+    const auto who = read_arp_reply({buffer.data(), static_cast<std::size_t>(got)}, facts_.primary);
+    if (who) apply(Answered{*who}, now);
   }
 }
 

@@ -34,10 +34,13 @@ class Router {
   void abort(Time now);
 
   void look_at_link(Time now);  // after news of links, and once a second while the interface is unusable
-  void receive(Time now);
+  void receive_vrrp(Time now);
+  void receive_arp(Time now);
   void tick(Time now);
 
-  int fd() const noexcept { return vrrp_.get(); }  // -1 while the interface is unusable
+  // What to wait for; -1 while the interface is unusable.
+  int vrrp_fd() const noexcept { return vrrp_.get(); }
+  int arp_fd() const noexcept { return arp_.get(); }
   std::optional<Time> due() const noexcept;
   bool finished() const noexcept { return stopping_ && machine_.state == State::init && !holds_address(machine_); }
   RouterMessage report(std::uint16_t index) const noexcept;

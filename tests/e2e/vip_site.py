@@ -133,6 +133,7 @@ class Probes:
     def __init__(self, client, address=VIP):
         self.child = client.spawn([sys.executable, TOOLS / "prober.py", address, PORT], stdin=subprocess.PIPE,
                                   stdout=subprocess.PIPE, text=True)
+        assert self.child.stdout.readline() == "ready\n"
 
     def end(self):
         out, _ = self.child.communicate(timeout=60)

@@ -1,7 +1,7 @@
 """prober.py ADDRESS PORT: one TCP connection and GET every 10 ms, open loop, until standard input ends.
 
-A probe is good when its answer is complete within 200 ms. Prints a line for each, in the order of their start:
-seconds on the monotonic clock, 1 or 0, and who answered or why not.
+A probe is good when its answer is complete within 200 ms. Prints "ready" when it has begun, and at the end a line for each, in the
+order of their start: seconds on the monotonic clock, 1 or 0, and who answered or why not.
 """
 import asyncio
 import sys
@@ -36,6 +36,8 @@ async def probe(address, port):
 
 async def main():
     address, port = sys.argv[1], int(sys.argv[2])
+    await probe(address, port)
+    print("ready", flush=True)
     stop = asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
     probes = []
     due = time.monotonic()

@@ -34,7 +34,7 @@ Arguments read_arguments(int argc, char** argv) {
     const auto equals = text.find('=');
     if (!text.starts_with("--") || equals == std::string_view::npos) {
       std::cerr << "usage: vip_node --address=A/N --interface=I --vrid=N [--priority=N] [--interval=MS] [--preempt=0]"
-                   " [--checksum=F] [--peers=A,B] [--tun=0] [--realtime=0] [--level=N]\n";
+                   " [--probe=0] [--checksum=F] [--peers=A,B] [--tun=0] [--realtime=0] [--level=N]\n";
       std::exit(2);
     }
     out[std::string(text.substr(2, equals - 2))] = text.substr(equals + 1);
@@ -61,6 +61,7 @@ conf::Vip read_vip(const Arguments& arguments) {
   vip.priority = static_cast<std::uint32_t>(number(arguments, "priority", 100));
   vip.advert_interval = std::chrono::milliseconds(number(arguments, "interval", 1000));
   vip.preempt = number(arguments, "preempt", 1) != 0;
+  vip.probe = number(arguments, "probe", 1) != 0;
   vip.checksum = text(arguments, "checksum", "auto");
   base::each_in_list(text(arguments, "peers"), [&](std::string_view peer) { vip.peers.emplace_back(peer); });
   return vip;

@@ -103,8 +103,17 @@ class Guarded : public ::testing::Test {
     GuardianOptions options;
     options.realtime = false;
     options.tun = false;
-    options.routers.push_back(
-        {"front", "no-such-if", base::IpAddress::parse("192.0.2.10").value(), 24, 51, 100, 10, true, std::nullopt, {}});
+    options.routers.push_back({"front",
+                               "no-such-if",
+                               base::IpAddress::parse("192.0.2.10").value(),
+                               24,
+                               51,
+                               100,
+                               10,
+                               true,
+                               true,
+                               std::nullopt,
+                               {}});
     std::string why;
     auto launched = launch(options, why);
     EXPECT_TRUE(launched) << why;

@@ -21,7 +21,7 @@ using Actions = std::vector<Action>;
 // One router at 10.0.0.5 that advertises once a second; `now` moves only when a test says so.
 class MachineTest : public ::testing::Test {
  protected:
-  Rules rules{ip("10.0.0.5"), 100, 100, true};
+  Rules rules{ip("10.0.0.5"), 100, 100, true, false};  // questions by ARP have tests of their own
   Machine m;
   Time start = Time(1000s);
   Time now = start;
