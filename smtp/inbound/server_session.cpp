@@ -104,11 +104,7 @@ net::Task<bool> ServerSession::fill() {
   }
   if (in_.empty()) transport_->read_deadline(front_.loop.now() + plan_->smtp().command_timeout);
   auto ready = co_await transport_->readable();
-  if (!ready) {
-    if (ready.error() == make_error_code(Errc::timed_out)) session_.timed_out(out_);
-    if (front_.draining) session_.shutting_down(out_);
-    co_return false;
-  }
+  if (!ready) co_return give_up(ready.error());
   if (in_at_ > 0) {
     in_.erase(0, in_at_);
     in_at_ = 0;
@@ -117,7 +113,18 @@ net::Task<bool> ServerSession::fill() {
   in_.resize(had + kCommandRead);
   auto got = co_await transport_->read_some(in_.data() + had, kCommandRead);
   in_.resize(had + (got ? *got : 0));
-  co_return got.has_value() && *got > 0;
+  if (!got) co_return give_up(got.error());
+  co_return *got > 0;
+}
+
+// The last words for a client that we no longer listen to. Always false: the session is over.
+bool ServerSession::give_up(const Error& error) {
+  if (error == make_error_code(Errc::timed_out)) {
+    session_.timed_out(out_);
+  } else if (front_.draining && !receiving_) {
+    session_.shutting_down(out_);
+  }
+  return false;
 }
 
 net::Task<bool> ServerSession::one_line(LineResult line) {
@@ -248,16 +255,13 @@ net::Task<bool> ServerSession::read_content(std::uint64_t limit) {
     } else {
       transport_->read_deadline(grace + std::chrono::seconds(taken / kMinRate));
       auto ready = co_await transport_->readable();
-      if (!ready) {
-        if (ready.error() == make_error_code(Errc::timed_out)) session_.timed_out(out_);
-        co_return false;
-      }
+      if (!ready) co_return give_up(ready.error());
       auto buffer = front_.take_buffer();
       const auto want = std::min<std::uint64_t>(Front::kBuffer, limit - taken);
       auto got = co_await transport_->read_some(buffer.get(), want);
       if (!got || *got == 0) {
         front_.give_buffer(std::move(buffer));
-        co_return false;
+        co_return got ? false : give_up(got.error());
       }
       const auto used = reader_->feed(std::string_view(buffer.get(), *got), intake_->body());
       if (used < *got) in_.assign(buffer.get() + used, *got - used);

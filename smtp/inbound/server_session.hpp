@@ -39,6 +39,7 @@ class ServerSession {
   net::Task<bool> follow(Want want);
   net::Task<bool> flush();
   net::Task<bool> fill();
+  bool give_up(const Error& error);
   net::Task<bool> receive_content();
   net::Task<bool> receive_chunk();
   net::Task<bool> read_content(std::uint64_t limit);
