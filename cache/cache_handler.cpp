@@ -165,7 +165,7 @@ net::Task<Result<Response>> CacheHandler::look_up(Request& r) {
     object = std::move(found.object);
     status.forward = found.other_variants ? Forward::vary_miss : Forward::uri_miss;
     if (object) {
-      const auto choice = reuse(object->policy, asked, object->age(Clock::now()));
+      const auto choice = reuse(object->policy, asked, object->age(r.loop.now()));
       if (choice == Reuse::fresh || choice == Reuse::stale) {
         co_return serve(r, object, status, choice == Reuse::fresh ? Served::hit : Served::stale);
       }
@@ -305,7 +305,7 @@ ObjectPtr CacheHandler::freshen(const Request& r, const Fields& asked, const Fie
 }
 
 Response CacheHandler::serve(Request& r, const ObjectPtr& object, CacheStatus status, Served served) {
-  const auto now = Clock::now();
+  const auto now = r.loop.now();
   status.hit = served == Served::hit || (served == Served::stale && status.forward_status == 0);
   if (status.hit) status.forward = Forward::none;
   status.ttl = time_to_live(*object, now);

@@ -11,6 +11,7 @@ using http::FieldId;
 using http::Fields;
 
 constexpr seconds kHeuristicMax = std::chrono::hours(24);
+constexpr seconds kLongestLifetime{1LL << 31};  // as of a delta-seconds; nanoseconds of it fit into 64 bits
 constexpr seconds kOldest = std::chrono::hours(24 * 365 * 100);
 
 std::optional<WallTime> date_of(const Fields& fields, FieldId id) {
@@ -165,7 +166,7 @@ Lifetime freshness_lifetime(int status, const Fields& response, const ResponseDi
     // 5.3: what is not a date, "0" above all, lies in the past.
     auto expires = base::parse_http_date(*text);
     if (!expires) return {seconds(0), true, false};
-    return {std::max(between(date_or(response, received), *expires), seconds(0)), true, false};
+    return {std::clamp(between(date_or(response, received), *expires), seconds(0), kLongestLifetime), true, false};
   }
   if (!heuristically_cacheable(status) && !cc.is_public) return {};
   auto modified = date_of(response, FieldId::last_modified);

@@ -1,5 +1,6 @@
 #include "http/fields.hpp"
 
+#include <algorithm>
 #include <array>
 
 namespace genkan::http {
@@ -179,6 +180,14 @@ Fields::Fields(const Fields& other) { *this = other; }
 
 Fields& Fields::operator=(const Fields& other) {
   if (this == &other) return *this;
+  // All text its own, as in a stored response: two plain copies.
+  if (std::all_of(other.entries_.begin(), other.entries_.end(), [](const Entry& e) { return e.own && !e.removed; })) {
+    base_ = nullptr;
+    entries_ = other.entries_;
+    own_ = other.own_;
+    present_ = other.present_;
+    return *this;
+  }
   clear();
   entries_.reserve(other.entries_.size());
   other.each([this](std::string_view n, std::string_view v, FieldId) { add(n, v); });
