@@ -38,7 +38,7 @@ export GENKAN_STATE_DIR=$state
 user=demo@demo.example
 if [ ! -s "$state/demo-password" ]; then
   (umask 077 && head -c 9 /dev/urandom | base64 | tr '+/' 'ab' >"$state/demo-password")
-  "$program" user add -c "$conf" --password-stdin "$user" <"$state/demo-password" >/dev/null ||
+  "$program" user add -c "$conf" --name "Demo" "$user" <"$state/demo-password" >/dev/null ||
     { rm -f "$state/demo-password" && fail "$EX_SOFTWARE" "could not make the user $user"; }
 fi
 password=$(<"$state/demo-password")
@@ -95,7 +95,7 @@ Send a mail to the demo user (SMTP is on port $GENKAN_SMTP_PORT), then look into
 
   swaks --server 127.0.0.1:$GENKAN_SMTP_PORT --from you@example.org --to $user --header 'Subject: hello'
 
-  printf 'Subject: hello\n\nIt works.\n' | curl -sS smtp://127.0.0.1:$GENKAN_SMTP_PORT --mail-from you@example.org --mail-rcpt $user -T -
+  printf 'Subject: hello\r\n\r\nIt works.\r\n' | curl -sS smtp://127.0.0.1:$GENKAN_SMTP_PORT --mail-from you@example.org --mail-rcpt $user -T -
 
 Its log is $log. Ctrl-C stops it.
 END

@@ -23,8 +23,10 @@ SERVICES=(nginx haproxy postfix keepalived memcached dovecot)
 # missing_packages NAME...: those that are not installed, one a line.
 missing_packages() {
   local installed
+  # It ends with 1 when it does not know one of them.
   # shellcheck disable=SC2016  # the format is dpkg-query's, not ours
-  installed=$(dpkg-query -W -f='${Package} ${db:Status-Status}\n' "$@" 2>/dev/null | awk '$2 == "installed" { print $1 }')
+  installed=$({ dpkg-query -W -f='${Package} ${db:Status-Status}\n' "$@" 2>/dev/null || true; } |
+    awk '$2 == "installed" { print $1 }')
   printf '%s\n' "$@" | sort -u | grep -vxF -f <(printf '%s\n' "$installed" '-') || true
 }
 
