@@ -30,7 +30,10 @@ std::int64_t LoginThrottle::wait(std::string_view name, std::string_view address
 
 void LoginThrottle::add(const std::string& key, std::int64_t now) {
   if (counts_.size() >= kMaxEntries) {
-    std::erase_if(counts_, [&](const auto& entry) { return entry.second.since + kWindow <= now; });
+    if (now >= next_sweep_) {
+      std::erase_if(counts_, [&](const auto& entry) { return entry.second.since + kWindow <= now; });
+      next_sweep_ = now + 60;
+    }
     if (counts_.size() >= kMaxEntries) counts_.erase(counts_.begin());
   }
   auto& count = counts_[key];

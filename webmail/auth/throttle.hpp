@@ -32,6 +32,7 @@ class LoginThrottle {
   std::int64_t wait_for(const std::string& key, int limit, std::int64_t now) const;
   void add(const std::string& key, std::int64_t now);
   std::unordered_map<std::string, Count> counts_;
+  std::int64_t next_sweep_ = 0;
 };
 
 }  // namespace genkan::webmail

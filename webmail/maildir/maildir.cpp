@@ -18,6 +18,8 @@ namespace genkan::webmail {
 
 namespace {
 
+constexpr const char* kParts[] = {"/tmp", "/new", "/cur"};
+
 Error last_error() { return Error(errno, boost::system::system_category()); }
 
 Error not_found_or(int code) {
@@ -81,19 +83,28 @@ Result<> list_into(const std::string& path, bool is_new, std::vector<MaildirEntr
 
 }  // namespace
 
-Result<> Maildir::create(const std::string& folder) {
-  struct stat status {};
-  if (::stat((dir(folder) + "/cur").c_str(), &status) == 0 && ::stat((dir(folder) + "/new").c_str(), &status) == 0 &&
-      ::stat((dir(folder) + "/tmp").c_str(), &status) == 0) {
-    return {};
+Result<> Maildir::create_all(const std::vector<std::string>& folders) {
+  std::vector<std::string> made;
+  for (const auto& folder : folders) {
+    const auto whole = std::all_of(std::begin(kParts), std::end(kParts), [&](const char* part) {
+      struct stat status {};
+      return ::stat((dir(folder) + part).c_str(), &status) == 0;
+    });
+    if (whole) continue;
+    for (const char* part : kParts) {
+      if (auto r = base::make_dirs(dir(folder) + part, 0700); !r) return r;
+    }
+    if (!folder.empty()) {  // Maildir++ wants it
+      const base::UniqueFd mark(::open((dir(folder) + "/maildirfolder").c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+    }
+    made.push_back(dir(folder));
   }
-  for (const char* part : {"/tmp", "/new", "/cur"}) {
-    if (auto r = base::make_dirs(dir(folder) + part, 0700); !r) return r;
+  if (made.empty()) return {};
+  made.push_back(path_);
+  for (const auto& folder : made) {
+    if (auto r = base::sync_dir(folder); !r) return r;
   }
-  if (!folder.empty()) {  // Maildir++ wants it
-    const base::UniqueFd mark(::open((dir(folder) + "/maildirfolder").c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
-  }
-  return base::sync_dir(dir(folder));
+  return {};
 }
 
 Result<> Maildir::rename_folder(const std::string& from, const std::string& to) {

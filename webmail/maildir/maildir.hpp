@@ -44,7 +44,8 @@ class Maildir {
   const std::string& path() const { return path_; }
 
   // `folder` is empty for the inbox, else its name on the disk, ".Sent".
-  Result<> create(const std::string& folder = "");
+  Result<> create(const std::string& folder = "") { return create_all({folder}); }
+  Result<> create_all(const std::vector<std::string>& folders);  // one wait for the disk for all that is new
   Result<> rename_folder(const std::string& from, const std::string& to);
   Result<> remove_folder(const std::string& folder);  // with everything in it
   Result<std::vector<std::string>> folders() const;   // names on the disk, without the inbox, sorted

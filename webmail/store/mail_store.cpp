@@ -116,8 +116,10 @@ Result<> MailStore::prepare() {
 }
 
 Result<> MailStore::ensure_roles() {
+  std::vector<std::string> folders;
+  for (const auto& role : kRoles) folders.emplace_back(role.folder);
+  if (auto r = maildir_.create_all(folders); !r) return r;
   for (const auto& role : kRoles) {
-    if (auto r = maildir_.create(role.folder); !r) return r;
     auto insert = db_.query("INSERT OR IGNORE INTO mailbox(id, folder, role, sort_order) VALUES(?, ?, ?, ?)");
     const auto id = random_id('m');
     if (auto r = insert.bind_all(id, role.folder, role.role, role.sort_order).run(); !r) return r;
