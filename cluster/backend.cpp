@@ -241,6 +241,18 @@ void Backend::on_figures(const Figures& f, bool draining, Time now) {
   announce_change(before);
 }
 
+bool Backend::trial_free(Time now) const noexcept {
+  const auto since = trial_since_.load(std::memory_order_acquire);
+  return since == 0 || now - Time(Time::duration(since)) > kTrialFor;
+}
+
+bool Backend::take_trial(Time now) noexcept {
+  auto since = trial_since_.load(std::memory_order_acquire);
+  if (since != 0 && now - Time(Time::duration(since)) <= kTrialFor) return false;
+  return trial_since_.compare_exchange_strong(since, std::max<Time::rep>(1, now.time_since_epoch().count()),
+                                              std::memory_order_acq_rel);
+}
+
 void Backend::begin() noexcept {
   inflight_.fetch_add(1, kRelaxed);
   started_.fetch_add(1, kRelaxed);

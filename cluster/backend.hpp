@@ -81,10 +81,12 @@ class Backend {
   // Workers, through Pool::pick and InFlight.
   void begin() noexcept;
   void finish(Outcome outcome, Duration latency, bool may_eject, Time now);
-  // A half-open backend serves one request at a time.
-  bool take_trial() noexcept { return !trial_.exchange(true, std::memory_order_acq_rel); }
-  void release_trial() noexcept { trial_.store(false, std::memory_order_release); }
-  bool trial_free() const noexcept { return !trial_.load(std::memory_order_relaxed); }
+  // A half-open backend serves one request at a time; a trial that takes longer than kTrialFor (a WebSocket, say) does
+  // not keep others from trying.
+  static constexpr Duration kTrialFor = 5s;
+  bool take_trial(Time now) noexcept;
+  void release_trial() noexcept { trial_since_.store(0, std::memory_order_release); }
+  bool trial_free(Time now) const noexcept;
 
   // For status. Rate and quantiles over the last full window, which roll() closes (control thread, every few seconds).
   struct Recent {
@@ -114,8 +116,8 @@ class Backend {
   std::atomic<std::uint32_t> ewma_us_{0};
 
   alignas(64) std::atomic<State> state_{State::up};
-  std::atomic<bool> attention_{false};  // a success matters: there were failures, or the door is half open
-  std::atomic<bool> trial_{false};
+  std::atomic<bool> attention_{false};     // a success matters: there were failures, or the door is half open
+  std::atomic<Time::rep> trial_since_{0};  // 0: no trial is under way
   std::atomic<std::uint32_t> weight_{1}, max_connections_{0};
 
   // The last announcement.

@@ -272,9 +272,11 @@ net::Task<void> Channel::resolve_peer(std::shared_ptr<Channel*> self, std::strin
   auto& channel = **self;
   if (found) {
     channel.found_[peer] = std::move(*found);
+    channel.unresolved_.erase(peer);
     co_return;
   }
   // The old addresses stay in use: better than silence when name servers have a bad day.
+  if (!channel.unresolved_.insert(peer).second) co_return;
   channel.telemetry_.log.warning("peer's name does not resolve", {{"peer", peer}, {"error", found.error().message()}});
 }
 

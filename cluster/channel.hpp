@@ -8,7 +8,9 @@
 
 #include <array>
 #include <functional>
+#include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -91,6 +93,7 @@ class Channel final : private net::Timer {
   std::vector<base::Endpoint> fixed_;                         // multicast group and peers that are addresses
   std::vector<std::string> names_;                            // peers that are names
   std::map<std::string, std::vector<base::Endpoint>> found_;  // what they resolve to
+  std::set<std::string> unresolved_;                          // whose failure was logged
   Time next_resolve_{};
 
   HostLoadReader host_;

@@ -131,13 +131,13 @@ Pool::Turn& Pool::turn() {
 }
 
 // False when somebody works but has no room.
-bool Pool::gather(Candidates& c, std::span<const Backend* const> tried, bool panic, Why& why) const {
+bool Pool::gather(Candidates& c, std::span<const Backend* const> tried, bool panic, Time now, Why& why) const {
   bool room = true;
   for (std::uint32_t i = 0; i < backends_.size(); ++i) {
     const auto& b = *backends_[i];
     const auto state = b.state();
     const bool wanted = panic ? state == State::down || state == State::ejected || state == State::half_open
-                              : state == State::up || (state == State::half_open && b.trial_free());
+                              : state == State::up || (state == State::half_open && b.trial_free(now));
     if (!wanted || b.weight() == 0) continue;
     if (b.needs_resolving() && panic && !b.endpoint()) continue;
     if (std::find(tried.begin(), tried.end(), &b) != tried.end()) continue;
@@ -177,14 +177,14 @@ Choice Pool::pick(const RequestFacts& facts, std::span<const Backend* const> tri
   // A second round only when another worker took a half-open backend's trial in between.
   for (int round = 0; round < 4; ++round) {
     Candidates c;
-    const bool room = gather(c, tried, false, why);
+    const bool room = gather(c, tried, false, facts.now, why);
     why.kind = Why::Kind::chosen;
     if (c.size() == 0 && !room) {
       why.kind = Why::Kind::full;
       return choice;
     }
     if (c.size() == 0) {
-      gather(c, tried, true, why);
+      gather(c, tried, true, facts.now, why);
       why.kind = Why::Kind::panic;
     }
     if (c.size() == 0) {
@@ -194,7 +194,7 @@ Choice Pool::pick(const RequestFacts& facts, std::span<const Backend* const> tri
     const auto place = choose(c, mine, facts.now, why);
     auto& backend = *backends_[c.all[place].index];
     const bool half_open = backend.state() == State::half_open;
-    why.trial = half_open && backend.take_trial();
+    why.trial = half_open && backend.take_trial(facts.now);
     if (half_open && !why.trial && why.kind != Why::Kind::panic) continue;
     choice.flight = InFlight(*this, backend, why.trial);
     return choice;

@@ -105,7 +105,7 @@ class Pool {
   };
   Turn& turn();
   std::uint32_t choose(Candidates& c, Turn& turn, Time now, Why& why);
-  bool gather(Candidates& c, std::span<const Backend* const> tried, bool panic, Why& why) const;
+  bool gather(Candidates& c, std::span<const Backend* const> tried, bool panic, Time now, Why& why) const;
 
   const conf::Pool conf_;
   const Chain chain_;

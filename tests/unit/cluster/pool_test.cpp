@@ -153,6 +153,20 @@ TEST_F(PoolTest, AHalfOpenBackendServesOneRequestAtATimeUntilItSucceeds) {
   EXPECT_EQ(a.state(), State::up);
 }
 
+TEST_F(PoolTest, ATrialThatLastsLongDoesNotKeepOthersFromTrying) {
+  auto pool = make(test::pool("web", 2));
+  auto& a = *pool->find("a");
+  fail(*pool, "a", 5);
+  cluster.tick(Clock::now() + 11s);
+  ASSERT_EQ(a.state(), State::half_open);
+  std::vector<Choice> held;
+  for (int i = 0; i < 10; ++i) held.push_back(pool->pick({now}));
+  EXPECT_EQ(a.inflight(), 1u);
+  now += Backend::kTrialFor + 1ms;
+  for (int i = 0; i < 10; ++i) held.push_back(pool->pick({now}));
+  EXPECT_EQ(a.inflight(), 2u);
+}
+
 TEST_F(PoolTest, WhenAllAreDownAnyIsTriedAndDrainingOnesAreNot) {
   auto pool = make(test::pool("web", 3));
   for (const auto& b : pool->backends()) b->on_check(false, "connection refused", now);
