@@ -141,10 +141,10 @@ async function keepsADraftWhenTheSessionEnds({ open }) {
   await login(page);
   const composer = await write(page, { subject, text: "Before" });
   await composer.locator(".savestate", { hasText: /Saved \d/ }).waitFor();
-  // Another tab of the same browser logs out.
+  await composer.locator("textarea").fill("Before and after");
+  // Another tab of the same browser logs out, before or after these words were saved.
   const answer = await page.request.post(new URL("auth/logout", settings.url).href, { data: {}, headers: { "X-Requested-With": "genkan", "Content-Type": "application/json" } });
   assert.equal(answer.status(), 204);
-  await composer.locator("textarea").fill("Before and after");
   await page.getByRole("dialog", { name: "Your session has ended" }).waitFor();
   await page.locator("#password").fill(settings.password);
   await page.getByRole("button", { name: "Log in" }).click();
