@@ -2,6 +2,7 @@
 
 #include <sysexits.h>
 
+#include <algorithm>
 #include <thread>
 
 #include "app/mail.hpp"
@@ -45,6 +46,20 @@ struct Site::Rooms {
   Operators operators;
   std::unique_ptr<vip::Launched> launched;
   std::unique_ptr<vip::Vip> vip;
+
+  // Ten times a second: how well this node serves, for the VIP. A node that is up keeps a share even when every backend
+  // is gone: when all are bad, nobody moves.
+  struct Gauge final : net::Timer {
+    explicit Gauge(Rooms& r) : rooms(r) {}
+    void on_timer() noexcept override {
+      std::string why;
+      const bool ready = rooms.status.ready(why);
+      rooms.vip->set_service_level(ready ? std::max(1, static_cast<int>(rooms.cluster.capacity() * 100)) : 1);
+      rooms.workers.control().wheel().arm(*this, Clock::now() + 100ms);
+    }
+    Rooms& rooms;
+  };
+  Gauge gauge{*this};
   WallTime started = WallClock::now();
 };
 
@@ -92,7 +107,7 @@ int Site::start(std::string& why) {
   r.operators.start(r.conf);
   if (r.launched) r.vip = std::make_unique<vip::Vip>(std::move(*r.launched), r.telemetry);
   r.status.set_ready(true, "");
-  if (r.vip) r.vip->set_service_level(100);
+  if (r.vip) r.workers.on_control([&r] { r.gauge.on_timer(); });
   base::sd_notify_ready();
   r.log.notice("genkan serves",
                {{"version", base::kVersion}, {"node", r.conf->node.name}, {"workers", r.workers.count()}});
@@ -124,7 +139,10 @@ void Site::stop() {
   r.status.set_ready(false, "stopping");
   base::sd_notify_stopping();
   const Time deadline = Clock::now() + r.conf->node.drain_timeout;
-  if (r.vip) r.vip->stop(deadline);
+  if (r.vip) {
+    r.workers.on_control([&r] { r.workers.control().wheel().cancel(r.gauge); });
+    r.vip->stop(deadline);
+  }
   r.web.stop_accepting();
   r.mail.drain();
   r.web.drain();

@@ -128,6 +128,7 @@ struct Request {
   Informer* informer = nullptr;
 
   const base::Endpoint* client = nullptr;  // after a PROXY header: the real one
+  std::string_view client_text;            // its address, or "unix"
   const base::Endpoint* local = nullptr;
   const net::TlsStream* tls = nullptr;  // null: plain
   Time started{};

@@ -28,7 +28,7 @@ net::Task<OriginPool::Answer> OriginPool::exchange(Request& request, base::Endpo
                                                    bool fresh) {
   Answer answer;
   std::unique_ptr<OriginConnection> connection;
-  if (!fresh) connection = take_idle(to);
+  if (!fresh) connection = take_idle(to, !is_idempotent(request.method));
   answer.failure.reused = connection != nullptr;
   if (!connection) {
     auto transport = co_await net::connect(loop_, to, loop_.now() + limits.connect_timeout);
@@ -56,15 +56,16 @@ net::Task<OriginPool::Answer> OriginPool::exchange(Request& request, base::Endpo
   co_return answer;
 }
 
-// The last used first: the others may idle out.
-std::unique_ptr<OriginConnection> OriginPool::take_idle(const base::Endpoint& to) {
+// The last used first: the others may idle out. `sure`: what can't be repeated asks the kernel first whether the origin
+// has closed meanwhile.
+std::unique_ptr<OriginConnection> OriginPool::take_idle(const base::Endpoint& to, bool sure) {
   const auto found = idle_.find(to);
   if (found == idle_.end()) return nullptr;
   auto& list = found->second;
   while (!list.empty()) {
     auto connection = std::move(list.back());
     list.pop_back();
-    if (connection->reusable()) return connection;
+    if (connection->reusable() && (!sure || connection->still_open())) return connection;
   }
   return nullptr;
 }

@@ -67,7 +67,7 @@ class OriginPool {
  private:
   friend class OriginConnection;
   struct Sweeper;
-  std::unique_ptr<OriginConnection> take_idle(const base::Endpoint& to);
+  std::unique_ptr<OriginConnection> take_idle(const base::Endpoint& to, bool sure);
   void give_back(std::unique_ptr<OriginConnection> connection);
   void dispose(OriginConnection& connection) noexcept;
   void sweep();

@@ -222,6 +222,11 @@ void Transport::cancel() noexcept {
   }
 }
 
+bool Transport::still_open() const noexcept {
+  char byte = 0;
+  return !socket_.hung_up && ::recv(socket_.fd.get(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && would_block();
+}
+
 void Transport::shutdown_write() noexcept {
   if (!socket_.fd) return;
   if (tls_) tls_->close_notify(socket_);

@@ -133,7 +133,8 @@ class Transport final : private Pollable, private Timer {
   void reset() noexcept;           // close with RST: the peer must not take what it got for complete
 
   bool peer_closed() const noexcept { return socket_.hung_up; }  // FIN, RST or error was seen
-  bool broken() const noexcept { return socket_.broken; }        // RST, or closed both ways
+  bool still_open() const noexcept;  // asks the kernel: neither closed nor a byte waiting. For idle plain connections
+  bool broken() const noexcept { return socket_.broken; }  // RST, or closed both ways
   bool read_would_block() const noexcept {
     return !socket_.read_ready && socket_.pushed_back.empty() && !(tls_ && tls_->pending());
   }

@@ -58,18 +58,6 @@ std::string_view timestamp(WallTime t) noexcept {
   return text;
 }
 
-// The client's address as text: formatted once per connection, not per request.
-std::string_view client_text(const base::Endpoint* client) noexcept {
-  if (!client || client->is_unix()) return "-";
-  thread_local base::IpAddress known;
-  thread_local std::string text;
-  if (text.empty() || known != client->ip) {
-    known = client->ip;
-    text = client->ip.text();
-  }
-  return text;
-}
-
 }  // namespace
 
 AccessLog::AccessLog(std::shared_ptr<base::LineFile> file, base::Metrics& m)
@@ -84,7 +72,7 @@ AccessLog::AccessLog(std::shared_ptr<base::LineFile> file, base::Metrics& m)
 
 std::size_t format_combined(const http::Request& r, const http::Outcome& outcome, std::span<char> out) noexcept {
   Line line{out.data(), out.data() + out.size() - 1};
-  line.put(client_text(r.client));
+  line.put(r.client_text.empty() ? std::string_view("-") : r.client_text);
   line.put(" - - ");
   line.put(timestamp(r.started_wall));
   line.put(" \"");

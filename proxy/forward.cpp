@@ -12,23 +12,34 @@ using Stage = http::OriginFailure::Stage;
 
 constexpr std::size_t kMaxTries = 8;
 
-// RFC 7239 4: an IPv6 address is quoted and bracketed.
-std::string forwarded_node(const base::IpAddress& ip) { return ip.is_v4() ? ip.text() : "\"[" + ip.text() + "]\""; }
-
-std::string quoted(std::string_view text) {
-  std::string out = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') out += '\\';
-    out += c;
-  }
-  return out += '"';
-}
-
+// Adds an element to a list field. The common case, that it is not there yet, copies nothing twice.
 void append(http::Fields& fields, FieldId id, std::string_view element) {
+  if (!fields.has(id)) return fields.add(id, element);
   std::string all = fields.joined(id);
   if (!all.empty()) all += ", ";
   all += element;
   fields.set(id, all);
+}
+
+// "for=192.0.2.1;proto=http;host=\"example.org\"" (RFC 7239 4: an IPv6 address is bracketed, and quoted for its
+// colons).
+void write_forwarded(const http::Request& r, std::string& out) {
+  out = "for=";
+  if (r.client->is_unix()) {
+    out += "unknown";
+  } else if (r.client->ip.is_v4()) {
+    out += r.client_text;
+  } else {
+    out.append("\"[").append(r.client_text).append("]\"");
+  }
+  out.append(";proto=").append(r.scheme);
+  if (r.authority.empty()) return;
+  out += ";host=\"";
+  for (const char c : r.authority) {
+    if (c == '"' || c == '\\') out += '\\';
+    out += c;
+  }
+  out += '"';
 }
 
 }  // namespace
@@ -73,6 +84,7 @@ Forward::Forward(std::shared_ptr<cluster::Pool> pool, OriginPools& origins, base
   limits_.body_timeout = options_.body_timeout;
   limits_.max_head = options_.max_head;
   via_ = "1.1 " + options_.server_name;
+  via_1_0_ = "1.0 " + options_.server_name;
 }
 
 Forward::~Forward() = default;
@@ -81,15 +93,12 @@ Forward::~Forward() = default;
 void Forward::prepare(http::Request& r) const {
   http::Fields& fields = r.fields;
   http::h1::remove_hop_by_hop(fields);
-  std::string via = (r.minor_version == 0 ? "1.0 " : "1.1 ") + options_.server_name;
-  append(fields, FieldId::via, via);
-  const std::string ip = r.client->is_unix() ? std::string("unix") : r.client->ip.text();
-  append(fields, FieldId::x_forwarded_for, ip);
+  append(fields, FieldId::via, r.minor_version == 0 ? via_1_0_ : via_);
+  append(fields, FieldId::x_forwarded_for, r.client_text);
   fields.set(FieldId::x_forwarded_proto, r.scheme);
   if (!r.authority.empty()) fields.set(FieldId::x_forwarded_host, r.authority);
-  std::string forwarded = "for=" + (r.client->is_unix() ? std::string("unknown") : forwarded_node(r.client->ip));
-  forwarded.append(";proto=").append(r.scheme);
-  if (!r.authority.empty()) forwarded.append(";host=").append(quoted(r.authority));
+  thread_local std::string forwarded;  // keeps its room from request to request
+  write_forwarded(r, forwarded);
   append(fields, FieldId::forwarded, forwarded);
 }
 

@@ -65,7 +65,7 @@ class Forward final : public http::Handler {
   ForwardMetrics& metrics_;
   Options options_;
   http::OriginLimits limits_;
-  std::string via_;
+  std::string via_, via_1_0_;
 };
 
 }  // namespace genkan::proxy

@@ -33,6 +33,7 @@ class OriginConnection final : public Body, private Informer::GoneListener {
   void release() noexcept override;
   void abandon() noexcept;  // instead of an answer: the origin must not take the request for complete
 
+  bool still_open() const noexcept { return transport_->still_open(); }
   bool reusable() const noexcept;  // an idle one: the origin has neither closed nor said anything
   Time idle_since{};
   Duration idle_timeout{};

@@ -41,7 +41,9 @@ ServerSession::ServerSession(Server& server, net::Transport& transport, const En
       body_(*this),
       request_(transport.loop()),
       fetch_ended_(transport.loop()) {
+  client_text_ = client_.is_unix() ? std::string("unix") : client_.ip.text();
   request_.client = &client_;
+  request_.client_text = client_text_;
   request_.local = &local_;
   request_.tls = transport.tls();
   request_.scheme = transport.tls() ? "https" : "http";
@@ -91,6 +93,7 @@ net::Task<Result<std::string_view>> ServerSession::next_head() {
   if (!reader_.has_buffered()) {
     if (server_.draining()) co_return Errc::cancelled;
     reader_.trim();
+    transport_.read_timeout(Duration::max());
     transport_.read_deadline(transport_.loop().now() + (served_ == 0 ? http.head_timeout : http.idle_timeout));
     const auto ready = co_await transport_.readable();
     if (!ready) co_return ready.error();

@@ -71,6 +71,7 @@ class ServerSession final : public Session, private Informer, private net::Trans
   net::Transport& transport_;
   const Entrance& entrance_;
   base::Endpoint client_, local_;
+  std::string client_text_;
   Reader reader_;
   RequestBody body_;
   Request request_;
