@@ -112,7 +112,7 @@ async function showsHostileHtmlHarmlessly({ browser, open }) {
   }
 }
 
-async function blocksRemoteImages({ open }) {
+async function blocksRemoteImagesUntilTheyAreWanted({ open }) {
   const elsewhere = await canary();
   try {
     const subject = unique("Newsletter");
@@ -123,6 +123,16 @@ async function blocksRemoteImages({ open }) {
     await page.frameLocator(".htmlbody iframe").locator("text=News.").waitFor();
     await page.locator(".imagebar", { hasText: "2 images" }).waitFor();
     assert.deepEqual(elsewhere.asked, []);
+    await page.getByRole("button", { name: "Show images" }).click();
+    await eventually(() => elsewhere.asked.length === 2, "images are fetched once they are wanted");
+    await page.locator(".imagebar").waitFor({ state: "detached" });
+    page.problems.length = 0;
+    // The next message is blocked again.
+    const other = unique("Another");
+    await sendMail({ subject: other, html: `<img src="${elsewhere.url}/other.png">` });
+    await openRow(page, other);
+    await page.locator(".imagebar", { hasText: "An image" }).waitFor();
+    assert.equal(elsewhere.asked.length, 2);
     page.problems.length = 0;
   } finally {
     elsewhere.close();
@@ -388,6 +398,6 @@ async function scrollsLongLists({ open }) {
 }
 
 export const webmail = {
-  refusesAWrongPassword, showsTheInbox, showsNewMailWithoutReload, opensAMessage, showsHostileHtmlHarmlessly, blocksRemoteImages, fitsAPhone, speaksJapanese,
+  refusesAWrongPassword, showsTheInbox, showsNewMailWithoutReload, opensAMessage, showsHostileHtmlHarmlessly, blocksRemoteImagesUntilTheyAreWanted, fitsAPhone, speaksJapanese,
   hasADarkFace, archivesDeletesAndTakesBack, deletesForGoodOnlyAfterAsking, findsMail, worksByKeyboard, labelsEverything, managesFolders, isAccessible, scrollsLongLists,
 };

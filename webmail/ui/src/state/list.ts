@@ -26,6 +26,7 @@ export const selected = signal<ReadonlySet<Id>>(new Set());
 export const cursor = signal(0);
 
 /** Everything known about emails that stand in lists. Readers subscribe through `headsTick`. */
+const kKept = 5000;  // more than that are forgotten at the next change of folder
 const heads = new Map<Id, Head>();
 const members = new Map<Id, Id[]>();
 export const headsTick = signal(0);
@@ -84,6 +85,10 @@ export function searchView(query: string, hidden: readonly Id[]): View {
 export function show(next: View): void {
   if (view.peek()?.key === next.key) return;
   generation++;
+  if (heads.size > kKept) {
+    heads.clear();
+    members.clear();
+  }
   view.value = next;
   rows.value = [];
   total.value = null;

@@ -12,6 +12,7 @@ import { announce } from "./toasts";
 
 const kPollMilliseconds = 30_000;
 const kPingSeconds = 30;
+const kFirstRetry = 1000;
 
 /** Whether changes arrive by themselves at once. */
 export const live = signal(false);
@@ -19,7 +20,7 @@ export const live = signal(false);
 let source: EventSource | null = null;
 let pollTimer: ReturnType<typeof setTimeout> | undefined;
 let refreshTimer: ReturnType<typeof setTimeout> | undefined;
-let retryMilliseconds = 1000;
+let retryMilliseconds = kFirstRetry;
 
 export function startLive(): void {
   whenLoggedIn(() => {
@@ -54,7 +55,9 @@ function connect(): void {
   opened.onopen = () => {
     live.value = true;
     online.value = true;
-    retryMilliseconds = 1000;
+    // Changes while nobody told us of them.
+    if (retryMilliseconds > kFirstRetry) void refreshAll();
+    retryMilliseconds = kFirstRetry;
   };
   opened.addEventListener("state", (event) => onState((event as MessageEvent<string>).data));
   opened.onerror = () => {
