@@ -9,6 +9,7 @@
 
 #include <cstdio>
 #include <memory>
+#include <system_error>
 
 #include "app/commands.hpp"
 #include "app/site.hpp"
@@ -85,7 +86,14 @@ int command_run(const std::string& file) {
   }
   const ::sigset_t signals = handled_signals();
   ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);  // before any thread: all of them inherit it
-  Site site(conf, std::move(guardian));
+  std::unique_ptr<Site> made;
+  try {
+    made = std::make_unique<Site>(conf, std::move(guardian));
+  } catch (const std::system_error& e) {  // the log file can't be opened
+    std::fprintf(stderr, "genkan: %s\n", e.what());
+    return EX_CANTCREAT;
+  }
+  Site& site = *made;
   if (const int status = site.start(why); status != EX_OK) {
     std::fprintf(stderr, "genkan: %s\n", why.c_str());
     site.log().error("genkan did not start", {{"why", why}});

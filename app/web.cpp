@@ -1,6 +1,7 @@
 #include "app/web.hpp"
 
 #include <algorithm>
+#include <system_error>
 
 #include "http/router.hpp"
 #include "proxy/fixed.hpp"
@@ -84,7 +85,9 @@ Result<http::SnapshotPtr> Web::build(conf::ConfPtr conf, std::string& why) {
   auto snapshot = std::make_shared<http::Snapshot>();
   snapshot->conf = conf;
   if (!cache_) cache_ = std::make_shared<cache::Cache>(telemetry_, conf->cache);
-  if (std::any_of(conf->listens.begin(), conf->listens.end(), [](const conf::Listen& l) { return l.tls; })) {
+  const bool starttls = conf->smtp.enabled && !conf->certificates.empty();
+  if (starttls ||
+      std::any_of(conf->listens.begin(), conf->listens.end(), [](const conf::Listen& l) { return l.tls; })) {
     auto tls = net::TlsServer::make(conf->tls, conf->certificates, conf->node.state_dir, {"http/1.1"}, why);
     if (!tls) return tls.error();
     snapshot->tls = std::move(*tls);
@@ -96,7 +99,12 @@ Result<http::SnapshotPtr> Web::build(conf::ConfPtr conf, std::string& why) {
   if (!router) return router.error();
   snapshot->handler = std::move(*router);
   if (conf->access_log.path != access_path_) {
-    access_file_ = conf->access_log.path.empty() ? nullptr : std::make_shared<base::LineFile>(conf->access_log.path);
+    try {
+      access_file_ = conf->access_log.path.empty() ? nullptr : std::make_shared<base::LineFile>(conf->access_log.path);
+    } catch (const std::system_error& e) {
+      why = "[access_log] path: " + std::string(e.what());
+      return Errc::unavailable;
+    }
     access_path_ = conf->access_log.path;
   }
   snapshot->observer = std::make_shared<proxy::AccessLog>(access_file_, telemetry_.metrics);

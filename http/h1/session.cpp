@@ -143,7 +143,8 @@ net::Task<ServerSession::Next> ServerSession::serve_one(std::string_view head) {
   r.method = method_of(line.method);
   int status = error == HeadError::none ? check_request(line) : error == HeadError::version ? 505 : 400;
   if (status != 0) {
-    const Next next = co_await refuse(status, status == 505 ? "Only HTTP/1.0 and HTTP/1.1 are spoken here." : "");
+    const std::string_view why = status == 505 ? "Only HTTP/1.0 and HTTP/1.1 are spoken here." : "";
+    const Next next = co_await refuse(status, why);
     co_return next;
   }
   transport_.read_deadline(Time::max());
