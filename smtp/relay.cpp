@@ -46,6 +46,7 @@ Time next_alive(std::span<const MemberState> members, Time now) {
 }
 
 void member_failed(MemberState& member, Time now, double random) {
+  if (member.down_until > now) return;
   member.down_until = now + spread(doubled(kMemberFirst, member.failures, kMemberMax), random);
   if (member.failures < 1000) ++member.failures;
 }

@@ -27,6 +27,7 @@ std::optional<std::size_t> choose_member(std::span<const MemberState> members, T
 // When the first of them may be tried again.
 Time next_alive(std::span<const MemberState> members, Time now);
 
+// Connections that were begun together and fail together count once.
 void member_failed(MemberState& member, Time now, double random);  // random in [0, 1)
 void member_worked(MemberState& member) noexcept;
 

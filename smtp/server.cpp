@@ -15,6 +15,7 @@ namespace genkan::smtp {
 namespace {
 
 constexpr int kOffloadThreads = 4;
+constexpr std::int64_t kPolitely = 256;
 constexpr Duration kStopWait = std::chrono::seconds(10);
 
 }  // namespace
@@ -87,7 +88,8 @@ Result<void> Server::start(conf::ConfPtr conf, std::shared_ptr<const net::TlsSer
   std::string tls_why;
   if (auto made = net::TlsClient::make(client, tls_why)) im.tls_client = *made;
   im.files = std::make_unique<net::Offload>(kOffloadThreads);
-  im.limit->max = conf->smtp.max_connections;
+  // Over max_connections a session says 421; only over this the listener closes without a word.
+  im.limit->max = conf->smtp.max_connections + kPolitely;
   auto plan = std::make_shared<const Plan>(conf, std::move(tls), im.tls_client);
   im.shared.reset(new Shared{*im.spool, im.telemetry, *im.files, im.hooks, DeliveryMetrics(im.telemetry.metrics), {}});
   const auto count = im.workers.count();

@@ -8,6 +8,7 @@
 namespace genkan::smtp {
 namespace {
 
+constexpr Duration kTick = std::chrono::milliseconds(100);
 constexpr std::size_t kHotOctets = 32u << 20;  // content kept in memory for a first try, per worker
 
 }  // namespace
@@ -128,7 +129,7 @@ void Dispatcher::add_later(std::uint64_t id, const std::string& destination, std
 
 net::Task<void> Dispatcher::run() {
   while (!stopping_) {
-    co_await net::sleep_for(loop_, std::chrono::milliseconds(500));
+    co_await net::sleep_for(loop_, kTick);
     const auto now = wall_ms();
     std::vector<LaneStatus> rows;
     for (auto& [name, lane] : lanes_) {

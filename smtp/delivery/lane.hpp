@@ -59,7 +59,7 @@ class Lane {
 
   void push(Ready ready);  // to be tried as soon as possible
   void push_later(std::uint64_t id, std::int64_t next_ms);
-  void tick(std::int64_t wall_ms);  // once a second: what is due, pauses that are over
+  void tick(std::int64_t wall_ms);  // ten times a second: what is due, pauses that are over
   void stop();                      // carriers end after the item in hand
   virtual void cancel() = 0;        // breaks what is in flight
 

@@ -73,7 +73,9 @@ net::Task<void> ServerSession::run() {
 net::Task<bool> ServerSession::greet() {
   counted_ = front_.counts.enter(ip_, plan_->smtp().max_connections_per_address);
   char first = 0;
-  if (!counted_) {
+  if (front_.limit && front_.limit->open > plan_->smtp().max_connections) {
+    put_reply(out_, 421, "4.3.2", plan_->hostname() + " too many connections");
+  } else if (!counted_) {
     put_reply(out_, 421, "4.7.0", plan_->hostname() + " too many connections from your address");
   } else if (::recv(transport_->fd(), &first, 1, MSG_PEEK | MSG_DONTWAIT) > 0) {
     // A client waits for the greeting (RFC 5321 3.1); one that does not is no mail server.

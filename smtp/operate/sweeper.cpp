@@ -5,8 +5,8 @@
 namespace genkan::smtp {
 namespace {
 
-constexpr std::size_t kAtOnce = 4096;  // items looked at under the index lock
-constexpr Duration kPause = std::chrono::milliseconds(250);
+constexpr std::size_t kAtOnce = 2048;  // items looked at under the index lock
+constexpr Duration kPause = std::chrono::milliseconds(100);
 
 }  // namespace
 

@@ -169,6 +169,7 @@ class Spool {
   bool add_copy(const std::shared_ptr<Segment>& oldest, std::uint64_t offset, std::vector<Job>& copies);
   std::vector<std::uint64_t> living_here(const MessageMeta& meta, std::uint32_t segment, std::uint64_t offset) const;
   bool drop_dead_segments();
+  void empty_active();
 
   // spool_recover.cpp, before the commit thread runs
   Result<void> recover(std::string& why);

@@ -3,6 +3,8 @@
 // long.
 //
 // A copied message is followed by a copy of its state: on a replay a state counts only behind its message.
+#include <unistd.h>
+
 #include <algorithm>
 
 #include "smtp/queue/raw_record.hpp"
@@ -26,14 +28,35 @@ bool Spool::tidy() {
   std::uint64_t total = 0, live = 0;
   {
     std::lock_guard lock(index_mutex_);
-    if (segments_.empty() || segments_.begin()->second == active_) return false;
+    if (segments_.empty()) return false;
     oldest = segments_.begin()->second;
     for (const auto& [number, segment] : segments_) total += segment->size();
     live = live_bytes_;
   }
+  if (oldest == active_) {
+    empty_active();
+    return false;
+  }
   if (copied_to_ == kBlocked || !active_) return false;
   if (copied_to_ == 0 && total <= 2 * live + options_.slack) return false;
   return copy_some(oldest);
+}
+
+// Nothing lives in the only segment: it is emptied where it stands, which needs no space on a full disk. Its `finished`
+// records are about messages in it, so that nothing can come back.
+void Spool::empty_active() {
+  constexpr std::uint64_t kWorthIt = 16u << 20;
+  const auto size = active_->size();
+  if (size <= Segment::kHeader.size() || (size < kWorthIt && room() != 0)) return;
+  {
+    std::lock_guard lock(index_mutex_);
+    if (active_->live_items != 0) return;
+  }
+  if (!active_->cut(Segment::kHeader.size())) return;
+  unsynced_ = false;
+  for (const auto id : unlink_large_) ::unlink(large_path(id).c_str());
+  unlink_large_.clear();
+  measure_room();
 }
 
 bool Spool::drop_dead_segments() {

@@ -65,12 +65,15 @@ TEST(Relay, TheBestPreferenceThatLivesIsTakenAndWithinItTheLeastBusy) {
 
 TEST(Relay, AMemberThatFailsIsLeftAloneForLongerEachTime) {
   MemberState member;
-  const Time now{};
+  Time now{};
   Duration last{};
   for (int i = 0; i < 12; ++i) {
+    now = member.down_until;
     member_failed(member, now, 0.5);
     EXPECT_GE(member.down_until - now, last);
     last = member.down_until - now;
+    member_failed(member, now, 0.5);  // another connection, begun together with the first
+    EXPECT_EQ(member.failures, static_cast<std::uint32_t>(i + 1));
   }
   EXPECT_EQ(last, 60s);
   std::vector<MemberState> one{member};

@@ -34,7 +34,7 @@ class TempDir {
 struct Quiet {
   static base::LogOptions nowhere() {
     base::LogOptions options;
-    options.path = "/dev/null";
+    options.path = ::getenv("GENKAN_TEST_LOG") ? "" : "/dev/null";
     return options;
   }
   base::Log log{nowhere()};
