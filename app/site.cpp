@@ -26,8 +26,8 @@ struct Site::Rooms {
         cluster(telemetry, conf->node.name),
         resolver(workers.control(), conf->node.name_servers),
         service(workers.control(), cluster, telemetry, &resolver),
-        web(workers, telemetry, cluster),
         mail(workers, telemetry, cluster),
+        web(workers, telemetry, cluster),
         operators(workers, telemetry) {}
 
   cluster::ChannelOptions channel_options();
@@ -41,8 +41,8 @@ struct Site::Rooms {
   cluster::Cluster cluster;
   net::Resolver resolver;  // on the control loop
   cluster::Service service;
-  Web web;
   Mail mail;
+  Web web;  // after mail: its handlers hold the webmail, which uses mail's accounts to its end
   Operators operators;
   std::unique_ptr<vip::Launched> launched;
   std::unique_ptr<vip::Vip> vip;
