@@ -194,6 +194,7 @@ void email_query(Call& call) {
   EmailQuery query;
   bool total = false;
   if (!read_query(call, query, total)) return;
+  query.total = total;
   const auto most = call.context.limits.max_query;
   const bool limited = !query.limit || *query.limit > most;
   if (limited) query.limit = most;
@@ -202,12 +203,11 @@ void email_query(Call& call) {
   if (!result->anchor_found) return call.fail("anchorNotFound");
   auto state = call.context.store.state(Kind::email);
   if (!state) return call.fail(state.error());
-  const bool past_end = result->position >= result->total;
   json::object out{{"accountId", call.context.user.account_id},
                    {"queryState", *state},
                    {"canCalculateChanges", false},
                    {"position", result->position},
-                   {"ids", past_end ? json::array() : to_array(result->ids)}};
+                   {"ids", to_array(result->ids)}};
   if (query.collapse_threads) out["collapseThreads"] = true;
   if (total) out["total"] = result->total;
   if (limited) out["limit"] = most;

@@ -2,6 +2,7 @@
 // put right by the next sync(), which trusts the file.
 #include <algorithm>
 
+#include "base/clock.hpp"
 #include "base/file.hpp"
 #include "base/text.hpp"
 #include "webmail/mime/charset.hpp"
@@ -55,6 +56,36 @@ std::string people_text(const std::vector<mime::Address>& list) {
 }
 
 }  // namespace
+
+// Our own change of a folder must not cost a reading of it. Two seconds later it is read once all the same: another
+// program may have been at work in the same moment.
+class MailStore::OwnChange {
+ public:
+  OwnChange(MailStore& store, const std::string& folder) : store_(store), folder_(folder) {
+    const auto last = store_.readings_.find(folder_);
+    const auto now =
+        last == store_.readings_.end() ? Result<MaildirStamp>(Errc::not_found) : store_.maildir_.stamp(folder_);
+    clean_ = now && *now == last->second.stamp;
+  }
+  OwnChange(const OwnChange&) = delete;
+  OwnChange& operator=(const OwnChange&) = delete;
+  ~OwnChange() {
+    auto now = clean_ ? store_.maildir_.stamp(folder_) : Result<MaildirStamp>(Errc::not_found);
+    if (!now) return;
+    auto& reading = store_.readings_[folder_];
+    reading.stamp = *now;
+    if (reading.again == 0) {
+      constexpr std::int64_t kTwoSeconds = 2'000'000'000;
+      const auto wall = std::chrono::duration_cast<std::chrono::nanoseconds>(WallClock::now().time_since_epoch());
+      reading.again = wall.count() + kTwoSeconds;
+    }
+  }
+
+ private:
+  MailStore& store_;
+  const std::string folder_;
+  bool clean_ = false;
+};
 
 std::vector<std::string> flags_to_keywords(std::string_view flags) {
   std::vector<std::string> out;
@@ -129,7 +160,7 @@ Result<std::string> MailStore::bytes(const Email& email) {
     }
     if (again == 1) return Errc::not_found;
     // Another program renamed it since we looked.
-    stamps_.clear();
+    readings_.clear();
     if (auto r = sync(); !r) return r.error();
   }
 }
@@ -218,6 +249,7 @@ Result<> MailStore::set_keywords(const Email& email, std::vector<std::string> ke
   if (!where) return where.error();
   Transaction transaction(db_, depth_);
   for (const auto& place : *where) {
+    const OwnChange own(*this, place.folder);
     const auto entry = entry_of(place.file);
     auto changed = maildir_.set_flags(place.folder, entry, keywords_to_flags(keywords, entry.flags));
     if (!changed) return changed.error();
@@ -236,6 +268,7 @@ Result<Email> MailStore::append(std::string_view message, const std::vector<std:
   const auto flags = keywords_to_flags(keywords, "");
   Source source;
   source.memory = message;
+  const OwnChange own(*this, home->folder);
   auto base = maildir_.deliver(home->folder, source, false, flags);
   if (!base) return base.error();
   const auto entry = maildir_entry(maildir_name(*base, flags), false);
@@ -275,12 +308,14 @@ Result<> MailStore::set_mailboxes(const Email& email, const std::vector<std::str
     if (std::any_of(where->begin(), where->end(), [&](const Place& p) { return p.mailbox_id == id; })) continue;
     const auto box = std::find_if(all->begin(), all->end(), [&](const Mailbox& b) { return b.id == id; });
     if (box == all->end()) return Errc::not_found;
+    const OwnChange own(*this, box->folder);
     auto linked = maildir_.link(source.folder, entry, box->folder);
     if (!linked) return linked.error();
     if (auto r = add_membership(email.row, box->row, file_of(*linked)); !r) return r;
   }
   for (const auto& place : *where) {
     if (wanted(place.mailbox_id)) continue;
+    const OwnChange own(*this, place.folder);
     if (auto r = maildir_.remove(place.folder, entry_of(place.file)); !r) return r;
     if (auto r = drop_membership(email.row, place.mailbox); !r) return r;
   }
@@ -293,6 +328,7 @@ Result<> MailStore::destroy(const Email& email) {
   if (!where) return where.error();
   Transaction transaction(db_, depth_);
   for (const auto& place : *where) {
+    const OwnChange own(*this, place.folder);
     if (auto r = maildir_.remove(place.folder, entry_of(place.file)); !r) return r;
     if (auto r = drop_membership(email.row, place.mailbox); !r) return r;
   }

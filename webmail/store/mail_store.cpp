@@ -12,7 +12,7 @@ namespace genkan::webmail {
 
 namespace {
 
-constexpr int kSchemaVersion = 1;
+constexpr int kSchemaVersion = 2;
 constexpr int kKeptChanges = 100'000;
 
 constexpr const char* kSchema = R"(
@@ -36,8 +36,9 @@ CREATE TABLE IF NOT EXISTS email_text(
 CREATE TABLE IF NOT EXISTS membership(
   email INTEGER NOT NULL, mailbox INTEGER NOT NULL, file TEXT NOT NULL, received INTEGER NOT NULL, seen INTEGER NOT NULL,
   thread INTEGER NOT NULL, PRIMARY KEY(email, mailbox)) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS membership_page ON membership(mailbox, received DESC, email DESC);
+CREATE INDEX IF NOT EXISTS membership_page ON membership(mailbox, received DESC, email DESC, thread);
 CREATE INDEX IF NOT EXISTS membership_count ON membership(mailbox, seen, thread);
+CREATE INDEX IF NOT EXISTS membership_unread ON membership(thread) WHERE seen = 0;
 CREATE TABLE IF NOT EXISTS message_id(id TEXT NOT NULL, thread INTEGER NOT NULL, PRIMARY KEY(id, thread)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS log(
   seq INTEGER PRIMARY KEY AUTOINCREMENT, kind INTEGER NOT NULL, id TEXT NOT NULL, operation INTEGER NOT NULL);
@@ -132,6 +133,7 @@ Result<> MailStore::ensure_roles() {
 
 // Operations: 1 created, 2 updated, 3 destroyed, 4 only the counts of a mailbox.
 Result<> MailStore::log_change(Kind kind, std::string_view id, int operation) {
+  counts_.clear();
   auto insert = db_.query("INSERT INTO log(kind, id, operation) VALUES(?, ?, ?)");
   if (auto r = insert.bind_all(static_cast<int>(kind), id, operation).run(); !r) return r;
   auto state =

@@ -106,12 +106,14 @@ class MailStore {
 
  private:
   struct Sync;
+  class OwnChange;
   MailStore(Database db, const Paths& paths, OnProblem on_problem);
   static Result<std::unique_ptr<MailStore>> prepared(Database db, const Paths& paths, OnProblem on_problem);
   Result<> prepare();
   Result<> ensure_roles();
   Result<std::vector<Mailbox>> mailbox_rows();
   Result<> count(Mailbox& mailbox);
+  Result<std::vector<std::string>> ids_of(const std::vector<std::int64_t>& rows);
   Result<Mailbox> mailbox_by(const std::string& id);  // without counts
   Result<> log_change(Kind kind, std::string_view id, int operation);
   Result<> touch_counts(std::int64_t email_row);  // of every mailbox the email is in
@@ -134,10 +136,15 @@ class MailStore {
   Database db_;
   Maildir maildir_;
   OnProblem on_problem_;
-  std::string incarnation_;                     // of the index file; part of every state
-  int depth_ = 0;                               // of nested transactions
-  std::map<std::string, MaildirStamp> stamps_;  // by folder, of the last complete reading
-  std::set<std::string> reported_;              // folders that on_problem_ heard of
+  std::string incarnation_;  // of the index file; part of every state
+  int depth_ = 0;            // of nested transactions
+  struct Reading {
+    MaildirStamp stamp;
+    std::int64_t again = 0;  // read it again after this (wall clock, nanoseconds), whatever its times say; 0: no need
+  };
+  std::map<std::string, Reading> readings_;  // by folder, the last complete one
+  std::map<std::int64_t, Mailbox> counts_;   // by mailbox row; emptied by every change
+  std::set<std::string> reported_;           // folders that on_problem_ heard of
 };
 
 // Maildir's flags and JMAP's keywords (RFC 8621 4.1.1). `flags` that are no keyword are kept by keywords_to_flags.

@@ -67,10 +67,18 @@ Result<std::vector<Mailbox>> MailStore::mailbox_rows() {
 }
 
 Result<> MailStore::count(Mailbox& box) {
+  if (const auto known = counts_.find(box.row); known != counts_.end()) {
+    const auto& k = known->second;
+    box.total_emails = k.total_emails;
+    box.unread_emails = k.unread_emails;
+    box.total_threads = k.total_threads;
+    box.unread_threads = k.unread_threads;
+    return {};
+  }
   auto query = db_.query(
       "SELECT count(*), coalesce(sum(1 - seen), 0), count(DISTINCT thread),"
-      " (SELECT count(DISTINCT a.thread) FROM membership a WHERE a.mailbox = ?1 AND EXISTS"
-      "   (SELECT 1 FROM email e WHERE e.thread = a.thread AND instr(e.keywords, ' $seen ') = 0))"
+      " (SELECT count(DISTINCT thread) FROM membership WHERE mailbox = ?1 AND thread IN"
+      "   (SELECT thread FROM membership WHERE seen = 0))"
       " FROM membership WHERE mailbox = ?1");
   query.bind(box.row);
   if (query.next()) {
@@ -80,6 +88,7 @@ Result<> MailStore::count(Mailbox& box) {
     box.unread_threads = query.integer(3);
   }
   if (query.failed()) return query.error();
+  counts_[box.row] = box;
   return {};
 }
 
@@ -158,7 +167,7 @@ Result<> MailStore::change_mailbox(const std::string& id, const std::string& nam
       auto update = db_.query("UPDATE mailbox SET folder = ? WHERE row = ?");
       if (auto r = update.bind_all(target, other.row).run(); !r) return r;
       if (auto r = log_change(Kind::mailbox, other.id, 2); !r) return r;
-      stamps_.erase(other.folder);
+      readings_.erase(other.folder);
     }
   }
   auto update = db_.query("UPDATE mailbox SET sort_order = ?, subscribed = ? WHERE row = ?");
@@ -191,7 +200,7 @@ Result<> MailStore::destroy_mailbox(const std::string& id, bool remove_emails) {
   if (auto r = db_.query("DELETE FROM mailbox WHERE row = ?").bind(box->row).run(); !r) return r;
   if (auto r = log_change(Kind::mailbox, id, 3); !r) return r;
   if (auto r = maildir_.remove_folder(box->folder); !r) return r;
-  stamps_.erase(box->folder);
+  readings_.erase(box->folder);
   return transaction.commit();
 }
 

@@ -11,7 +11,14 @@ namespace {
 class Writer {
  public:
   Sql run(const EmailQuery& query) {
-    sql_.text = "SELECT e.id, e.thread FROM email e WHERE ";
+    if (const auto* mailbox = only_mailbox(query)) {
+      // The list that everybody looks at: one index has it all in order.
+      sql_.text = "SELECT m.email, m.thread FROM membership m WHERE m.mailbox = (SELECT row FROM mailbox WHERE id = ";
+      value(*mailbox);
+      sql_.text += ") ORDER BY m.received DESC, m.email DESC";
+      return std::move(sql_);
+    }
+    sql_.text = "SELECT e.row, e.thread FROM email e WHERE ";
     condition(query.filter);
     sql_.text += " ORDER BY ";
     for (const auto& comparator : query.sort) order(comparator);
@@ -20,6 +27,14 @@ class Writer {
   }
 
  private:
+  static const std::string* only_mailbox(const EmailQuery& query) {
+    const bool newest_first = query.sort.empty() || (query.sort.size() == 1 && !query.sort[0].ascending &&
+                                                     query.sort[0].key == Comparator::Key::received);
+    const Filter* filter = &query.filter;
+    while (filter->kind == Filter::Kind::all_of && filter->children.size() == 1) filter = &filter->children[0];
+    return newest_first && filter->kind == Filter::Kind::in_mailbox ? &filter->text : nullptr;
+  }
+
   void value(std::int64_t v) {
     sql_.values.emplace_back(v);
     sql_.text += '?';

@@ -56,6 +56,7 @@ struct EmailQuery {
   std::string anchor;         // not empty: instead of position
   std::int64_t anchor_offset = 0;
   std::optional<std::uint64_t> limit;
+  bool total = true;  // false: the result's total may be too small
 };
 
 struct EmailQueryResult {
@@ -69,7 +70,7 @@ struct Sql {
   std::string text;
   std::vector<std::variant<std::int64_t, std::string>> values;
 };
-// SELECT id, thread ... ORDER BY ...
+// SELECT row, thread ... ORDER BY ...
 Sql email_query_sql(const EmailQuery& query);
 
 // The words of a text filter: blanks separate, "..." keeps a phrase; folded as the index is.

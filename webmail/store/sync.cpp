@@ -98,18 +98,20 @@ Result<> MailStore::Sync::folder(const Mailbox& box) {
     stamp = store.maildir_.stamp(box.folder);
   }
   if (!stamp) return stamp.error();
-  const auto last = store.stamps_.find(box.folder);
-  if (last != store.stamps_.end() && last->second == *stamp) return {};
   const auto now = wall_nanoseconds();
+  const auto last = store.readings_.find(box.folder);
+  const bool fresh = last != store.readings_.end() && last->second.stamp == *stamp &&
+                     (last->second.again == 0 || now < last->second.again);
+  if (fresh) return {};
   auto entries = store.maildir_.list(box.folder);
   if (!entries) return entries.error();
   if (auto r = reconcile(box, *entries); !r) return r;
   store.reported_.erase(box.folder);
   // What we renamed ourselves changed the times once more; that costs one more reading, no more.
   if (now - std::max(stamp->cur, stamp->fresh) > kSettled) {
-    store.stamps_[box.folder] = *stamp;
+    store.readings_[box.folder] = {*stamp, 0};
   } else {
-    store.stamps_.erase(box.folder);
+    store.readings_.erase(box.folder);
   }
   return {};
 }

@@ -1,6 +1,7 @@
 // Threads: which conversation a mail belongs to, and the ids of one. A mail's thread never changes (RFC 8621 3), so a
 // mail that links two known threads joins the older one.
 #include <algorithm>
+#include <unordered_set>
 
 #include "webmail/store/ids.hpp"
 #include "webmail/store/mail_store.hpp"
@@ -107,7 +108,31 @@ Result<std::vector<std::string>> MailStore::thread(std::string_view id) {
   return out;
 }
 
+Result<std::vector<std::string>> MailStore::ids_of(const std::vector<std::int64_t>& rows) {
+  std::vector<std::string> out;
+  out.reserve(rows.size());
+  for (const auto row : rows) {
+    auto query = db_.query("SELECT id FROM email WHERE row = ?");
+    query.bind(row);
+    if (query.next()) out.emplace_back(query.text(0));
+    if (query.failed()) return query.error();
+  }
+  return out;
+}
+
 Result<EmailQueryResult> MailStore::query(const EmailQuery& wanted) {
+  std::int64_t anchor = 0;
+  if (!wanted.anchor.empty()) {
+    auto query = db_.query("SELECT row FROM email WHERE id = ?");
+    query.bind(wanted.anchor);
+    if (query.next()) anchor = query.integer(0);
+    if (query.failed()) return query.error();
+  }
+  // Without a total, rows behind the last wanted one need not be looked at.
+  const bool whole = wanted.total || !wanted.anchor.empty() || wanted.position < 0 || !wanted.limit;
+  const std::uint64_t enough =
+      whole ? UINT64_MAX
+            : static_cast<std::uint64_t>(wanted.position) + std::min<std::uint64_t>(*wanted.limit, 1U << 30);
   const auto sql = email_query_sql(wanted);
   auto query = db_.query_once(sql.text);
   for (const auto& value : sql.values) {
@@ -117,26 +142,28 @@ Result<EmailQueryResult> MailStore::query(const EmailQuery& wanted) {
       query.bind(std::get<std::string>(value));
     }
   }
-  std::vector<std::string> ids;
-  std::set<std::int64_t> threads;
-  while (query.next()) {
+  std::vector<std::int64_t> rows;
+  std::unordered_set<std::int64_t> threads;
+  while (rows.size() < enough && query.next()) {
     if (wanted.collapse_threads && !threads.insert(query.integer(1)).second) continue;
-    ids.emplace_back(query.text(0));
+    rows.push_back(query.integer(0));
   }
   if (query.failed()) return query.error();
   EmailQueryResult out;
-  out.total = static_cast<std::int64_t>(ids.size());
+  out.total = static_cast<std::int64_t>(rows.size());
   out.position = wanted.position < 0 ? std::max<std::int64_t>(0, out.total + wanted.position) : wanted.position;
   if (!wanted.anchor.empty()) {
-    const auto found = std::find(ids.begin(), ids.end(), wanted.anchor);
-    out.anchor_found = found != ids.end();
-    out.position = std::max<std::int64_t>(0, found - ids.begin() + wanted.anchor_offset);
+    const auto found = std::find(rows.begin(), rows.end(), anchor);
+    out.anchor_found = found != rows.end();
+    out.position = std::max<std::int64_t>(0, found - rows.begin() + wanted.anchor_offset);
   }
-  if (!out.anchor_found || out.position >= out.total) return out;  // no ids
+  if (!out.anchor_found || out.position >= out.total) return out;
   const auto left = static_cast<std::uint64_t>(out.total - out.position);
   const auto count = std::min(left, wanted.limit.value_or(left));
-  const auto first = ids.begin() + out.position;
-  out.ids.assign(std::make_move_iterator(first), std::make_move_iterator(first + static_cast<std::ptrdiff_t>(count)));
+  const auto first = rows.begin() + out.position;
+  auto ids = ids_of({first, first + static_cast<std::ptrdiff_t>(count)});
+  if (!ids) return ids.error();
+  out.ids = std::move(*ids);
   return out;
 }
 
