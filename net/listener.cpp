@@ -37,13 +37,19 @@ Result<base::UniqueFd> open_one(const base::Endpoint& address) {
   return fd;
 }
 
-// SO_REUSEPORT would let a second process share the port silently: a plain bind first tells whether somebody has it.
+// SO_REUSEPORT would let a second process share the port silently, and a Unix path would be taken from under a server
+// that runs: ask first whether somebody has it.
 Result<void> probe(const base::Endpoint& address) {
-  if (address.is_unix() || address.port == 0) return {};
+  if (!address.is_unix() && address.port == 0) return {};
   ::sockaddr_storage storage{};
   const std::uint32_t length = address.to_sockaddr(storage);
-  base::UniqueFd fd(::socket(storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  base::UniqueFd fd(::socket(storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!fd) return last_error();
+  if (address.is_unix()) {  // a path is taken when somebody accepts there; else it is a leftover
+    if (::connect(fd.get(), reinterpret_cast<const ::sockaddr*>(&storage), length) == 0 || errno == EAGAIN)
+      return Error(EADDRINUSE, boost::system::system_category());
+    return {};
+  }
   const int one = 1;
   ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
   if (storage.ss_family == AF_INET6) ::setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one);
@@ -102,13 +108,11 @@ void Listener::accept_some() noexcept {
     if (!fd) {
       if (errno == EAGAIN || errno == EWOULDBLOCK) return;
       if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-        telemetry_.log.warning("out of descriptors or memory: new connections wait (raise LimitNOFILE)",
-                               {{"reason", std::strerror(errno)}});
-        loop_.wheel().arm(*this, loop_.now() + kPause);
-        return;
+        return pause();
       }
       continue;  // ECONNABORTED and network errors belong to that connection alone
     }
+    starved_ = false;
     if (limit_) {
       const auto open = limit_->open.fetch_add(1, std::memory_order_relaxed) + 1;
       if (limit_->max > 0 && open > limit_->max) {
@@ -123,6 +127,15 @@ void Listener::accept_some() noexcept {
     accept_(std::make_unique<Transport>(loop_, std::move(fd), std::move(peer)));
   }
   loop_.wheel().arm(*this, loop_.now());  // more may wait: after the others had a turn
+}
+
+// No edge will tell that descriptors are free again.
+void Listener::pause() noexcept {
+  if (!std::exchange(starved_, true)) {
+    telemetry_.log.warning("out of descriptors or memory: new connections wait (raise LimitNOFILE)",
+                           {{"reason", std::strerror(errno)}});
+  }
+  loop_.wheel().arm(*this, loop_.now() + kPause);
 }
 
 }  // namespace genkan::net

@@ -49,12 +49,14 @@ class Listener final : private Pollable, private Timer {
   void on_ready(std::uint32_t events) noexcept override;
   void on_timer() noexcept override { accept_some(); }
   void accept_some() noexcept;
+  void pause() noexcept;
 
   Loop& loop_;
   int fd_;
   base::Telemetry& telemetry_;
   std::shared_ptr<ConnectionLimit> limit_;
   Accept accept_;
+  bool starved_ = false;  // said already
 };
 
 }  // namespace genkan::net

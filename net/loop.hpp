@@ -60,8 +60,11 @@ class Loop {
   static constexpr std::size_t kScratch = 256 * 1024;
   std::span<char> scratch() noexcept { return scratch_; }
 
-  std::size_t live() const noexcept { return live_; }  // detached coroutines that have not ended
-  void add_live(std::ptrdiff_t n) noexcept { live_ += static_cast<std::size_t>(n); }
+  // Detached coroutines that have not ended. Thread-safe, for waiting; only the loop's thread changes it.
+  std::size_t live() const noexcept { return live_.load(std::memory_order_relaxed); }
+  void add_live(std::ptrdiff_t n) noexcept {
+    live_.store(live() + static_cast<std::size_t>(n), std::memory_order_relaxed);
+  }
   // The longest time one round took since the last call: what a request may have waited for others.
   Duration take_lag() noexcept { return Duration(lag_.exchange(0, std::memory_order_relaxed)); }
 
@@ -78,7 +81,7 @@ class Loop {
   Wheel wheel_;
   std::vector<std::coroutine_handle<>> deferred_, resuming_;
   std::vector<char> scratch_;
-  std::size_t live_ = 0;
+  std::atomic<std::size_t> live_{0};
   std::atomic<Duration::rep> lag_{0};
   std::atomic<bool> stopping_{false};
 

@@ -9,13 +9,16 @@ namespace genkan::net {
 namespace {
 
 constexpr std::string_view kSignature("\r\n\r\n\0\r\nQUIT\n", 12);
-constexpr std::size_t kMaxLine = 107;
+constexpr std::size_t kMaxLine = 107;  // with its CRLF
 using State = ProxyHeader::State;
 
+// TCP6 may name an IPv4 client in its mapped form (::ffff:192.0.2.1): how it is written decides.
 std::optional<base::Endpoint> endpoint(std::string_view ip, std::string_view port, bool v4) {
+  if ((ip.find(':') == std::string_view::npos) != v4) return std::nullopt;
+  if (port.size() > 1 && port.front() == '0') return std::nullopt;
   const auto address = base::IpAddress::parse(ip);
   const auto number = base::parse_uint(port);
-  if (!address || address->is_v4() != v4 || !number || *number > 65535) return std::nullopt;
+  if (!address || !number || *number > 65535) return std::nullopt;
   base::Endpoint out;
   out.ip = *address;
   out.port = static_cast<std::uint16_t>(*number);
@@ -26,11 +29,11 @@ ProxyHeader parse_text(std::string_view data) {
   ProxyHeader header;
   const std::size_t end = data.find("\r\n");
   if (end == std::string_view::npos) {
-    header.state = data.size() > kMaxLine ? State::malformed : State::more;
+    header.state = data.size() >= kMaxLine ? State::malformed : State::more;
     return header;
   }
   header.state = State::malformed;
-  if (end > kMaxLine) return header;
+  if (end + 2 > kMaxLine) return header;
   const auto words = base::split(data.substr(0, end), ' ');
   if (words.size() >= 2 && words[1] == "UNKNOWN") {
     header.state = State::complete;
@@ -64,7 +67,11 @@ ProxyHeader parse_binary(std::string_view data) {
   if (data.size() < 16 + length) return header;
   header.size = 16 + length;
   header.state = State::complete;
-  if ((version & 15) == 0) return header;  // LOCAL: a health check of the balancer itself
+  if ((version & 15) == 0) return header;      // LOCAL: a health check of the balancer itself
+  if (family >> 4 > 3 || (family & 15) > 2) {  // not in version 2
+    header.state = State::malformed;
+    return header;
+  }
   const std::size_t width = family == 0x11 ? 4 : family == 0x21 ? 16 : 0;
   if (width == 0) return header;  // unspecified, UDP or a Unix socket: nothing we could use
   if (length < 2 * width + 4) {

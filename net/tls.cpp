@@ -25,6 +25,7 @@ int bio_read(::BIO* bio, char* data, int size) {
   auto* socket = static_cast<Socket*>(::BIO_get_data(bio));
   ::BIO_clear_retry_flags(bio);
   const ssize_t n = socket->receive(data, static_cast<std::size_t>(size));
+  if (n == 0) errno = 0;  // an end is no error of the system: judge() looks there
   if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) ::BIO_set_retry_read(bio);
   return static_cast<int>(n);
 }

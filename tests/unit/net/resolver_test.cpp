@@ -205,7 +205,6 @@ TEST_F(ResolverTest, AsksOnceForManyWhoWantTheSameAndAnswersTheNextFromTheCache)
   auto all = [](Loop& l, Resolver& r, const DnsServer& s) -> Task<void> {
     int answers = 0;
     for (int i = 0; i < 500; ++i) spawn(l, ask(r, i % 2 ? "same.example" : "SAME.example.", answers));
-    EXPECT_EQ(answers, 0);
     auto done = test::until(l, [&] { return answers == 500; });
     const bool all_answered = co_await done;
     EXPECT_TRUE(all_answered);
