@@ -1,7 +1,5 @@
 #include "http/server.hpp"
 
-#include <algorithm>
-
 #include "http/h1/session.hpp"
 #include "net/proxy_protocol.hpp"
 
@@ -26,10 +24,6 @@ net::Task<Result<void>> take_proxy_header(net::Transport& transport, Duration ti
     if (header.source) transport.set_peer(*header.source);
     co_return Result<void>();
   }
-}
-
-bool listed(const std::vector<base::Cidr>& networks, const base::IpAddress& ip) {
-  return std::any_of(networks.begin(), networks.end(), [&](const base::Cidr& n) { return n.contains(ip); });
 }
 
 }  // namespace
@@ -75,7 +69,7 @@ net::Task<void> Server::run(Server& server, std::unique_ptr<net::Transport> tran
   {
     Opening opening(server, *transport);
     const Duration timeout = snapshot->conf->http.head_timeout;
-    if (!entrance->proxy_from.empty() && listed(entrance->proxy_from, transport->peer().ip)) {
+    if (entrance->proxy_from.contains(transport->peer().ip)) {
       const auto header = co_await take_proxy_header(*transport, timeout);
       open = header.has_value();
       if (!open) {

@@ -9,6 +9,7 @@
 #include "base/telemetry.hpp"
 #include "conf/conf.hpp"
 #include "http/handler.hpp"
+#include "net/address_set.hpp"
 #include "net/listener.hpp"
 #include "net/loop.hpp"
 #include "net/tls.hpp"
@@ -30,7 +31,7 @@ using SnapshotPtr = std::shared_ptr<const Snapshot>;
 struct Entrance {
   std::string name;
   bool tls = false;
-  std::vector<base::Cidr> proxy_from;  // these peers must send a PROXY header
+  net::AddressSet proxy_from;  // these peers must send a PROXY header
 };
 
 struct ServerMetrics {
