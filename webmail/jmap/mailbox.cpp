@@ -244,8 +244,20 @@ std::vector<std::string> read_wanted(Call& call, const json::object& object, Wan
   return wrong;
 }
 
-json::object mailbox_error(const Error& error) {
-  if (error == Errc::conflict) return set_error("invalidProperties", "a mailbox of that name exists", {"name"});
+// RFC 8620 5.4: a duplicate is named.
+json::object exists_already(Call& call, const Wanted& wanted) {
+  auto error = set_error("alreadyExists", "a mailbox of that name exists");
+  const auto all = call.context.store.mailboxes(false);
+  if (!all) return error;
+  const auto folded = mime::fold_for_search(wanted.name);
+  for (const auto& box : *all) {
+    if (box.parent_id == wanted.parent && mime::fold_for_search(box.name) == folded) error["existingId"] = box.id;
+  }
+  return error;
+}
+
+json::object mailbox_error(Call& call, const Wanted& wanted, const Error& error) {
+  if (error == Errc::conflict) return exists_already(call, wanted);
   if (error == Errc::not_found) return set_error("invalidProperties", "no such parent", {"parentId"});
   if (error == Errc::refused) return set_error("forbidden", "this mailbox can't have that place or name");
   if (error == Errc::too_large) return set_error("invalidProperties", "the name is too long", {"name"});
@@ -258,7 +270,7 @@ SetOutcome create_box(Call& call, const json::object& object) {
   if (!wrong.empty()) return SetOutcome::bad(set_error("invalidProperties", "", wrong));
   if (wanted.name.empty()) return SetOutcome::bad(set_error("invalidProperties", "name is missing", {"name"}));
   auto box = call.context.store.create_mailbox(wanted.name, wanted.parent, wanted.sort_order, wanted.subscribed);
-  if (!box) return SetOutcome::bad(mailbox_error(box.error()));
+  if (!box) return SetOutcome::bad(mailbox_error(call, wanted, box.error()));
   auto out = to_json(*box, {});
   for (const auto& [key, value] : object) out.erase(key);
   return SetOutcome::good(std::move(out));
@@ -280,7 +292,7 @@ SetOutcome update_box(Call& call, const std::string& id, const json::object& pat
   const auto wrong = read_wanted(call, changes, wanted);
   if (!wrong.empty()) return SetOutcome::bad(set_error("invalidProperties", "", wrong));
   auto r = call.context.store.change_mailbox(id, wanted.name, wanted.parent, wanted.sort_order, wanted.subscribed);
-  if (!r) return SetOutcome::bad(mailbox_error(r.error()));
+  if (!r) return SetOutcome::bad(mailbox_error(call, wanted, r.error()));
   return SetOutcome::good();
 }
 

@@ -309,7 +309,8 @@ TEST_F(JmapTest, MailboxesAreMadeQueriedAndDestroyed) {
   EXPECT_EQ(str(result.at("ids").at(0)), box("inbox"));
   result = one("Mailbox/set", "{'accountId':'A','create':{'d':{'name':'仕事'}},'update':{'" + box("inbox") +
                                   "':{'name':'x'}},'destroy':['" + work + "']}");
-  EXPECT_EQ(str(result.at("notCreated").at("d").at("type")), "invalidProperties");
+  EXPECT_EQ(str(result.at("notCreated").at("d").at("type")), "alreadyExists");
+  EXPECT_EQ(str(result.at("notCreated").at("d").at("existingId")), work);
   EXPECT_EQ(str(result.at("notUpdated").at(box("inbox")).at("type")), "forbidden");
   EXPECT_EQ(str(result.at("notDestroyed").at(work).at("type")), "mailboxHasChild");
 }
