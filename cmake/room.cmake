@@ -71,7 +71,6 @@ endfunction()
 # tests/unit/ROOM/*_test.cpp become the program unit_ROOM; tests/fuzz/NAME_fuzz.cpp the program fuzz_NAME.
 function(genkan_tests)
   if(GENKAN_TESTS)
-    enable_testing()
     find_package(GTest REQUIRED)
     foreach(name IN LISTS GENKAN_ROOMS)
       file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/unit/${name}/*.cpp)
