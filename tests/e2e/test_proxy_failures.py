@@ -40,7 +40,7 @@ def names(port, count=20):
 def test_a_backend_that_dies_gets_no_requests_and_comes_back(genkan, nginx):
     one, two = nginx("one"), nginx("two")
     port = free_port()
-    genkan(front(port, one.port, two.port, health=QUICK))
+    genkan(front(port, one.port, two.port, more='eject_for = "300ms"', health=QUICK))
     wait_until(lambda: set(names(port)) == {"one", "two"}, 10, "both serve")
     two.stop()
     # Not one request fails meanwhile: those that meet the dead backend are tried again at the other.
