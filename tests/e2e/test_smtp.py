@@ -313,6 +313,27 @@ def test_local_mail_is_in_the_maildir(genkan):
     wait_empty(g)
 
 
+def test_a_maildir_that_can_not_be_used_holds_up_only_its_own_mail(genkan):
+    port = free_port()
+    g = genkan(local_site(port))
+    add_user(g, "broken@home.example")
+    add_user(g, "user@home.example")
+    folder = g.state / "mail" / "home.example"
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(folder / "broken", ignore_errors=True)
+    (folder / "broken").write_text("a file where a folder should be")
+    for address in ("broken@home.example", "user@home.example"):
+        with Talk(port) as talk:
+            assert talk.message(address, GO).startswith("250")
+    wait_until(lambda: list((folder / "user" / "new").glob("*")), 20, "the other account's mail is there")
+    wait_until(lambda: depth(g) == 1, 10, "one message waits")
+    assert "broken@home.example" in run_genkan("queue", "list", "-c", g.file).stdout
+    (folder / "broken").unlink()
+    assert run_genkan("queue", "retry", "--all", "-c", g.file).returncode == 0
+    wait_until(lambda: list((folder / "broken" / "new").glob("*")), 20, "it came after the repair")
+    wait_empty(g)
+
+
 @pytest.mark.root
 def test_a_full_disk_answers_452_and_loses_nothing(genkan, sink, tmp_path):
     next_hop = sink()
