@@ -48,6 +48,10 @@ class Postfix(Process):
         shutil.chown(self.folder / "data", "postfix")
         self.mail.chmod(0o777)
         nobody = os.stat("/proc/self").st_uid if os.geteuid() else 65534
+        # Made beforehand: two deliveries that make it at once would put one of them off for minutes.
+        for sub in ("", "tmp", "new", "cur"):
+            (self.mail / "all" / sub).mkdir(exist_ok=True)
+            os.chown(self.mail / "all" / sub, nobody, nobody)
         (self.conf / "main.cf").write_text(f"""
 compatibility_level = 3.6
 queue_directory = {self.folder}/queue
