@@ -5,6 +5,7 @@ import shutil
 import socket
 import ssl
 import subprocess
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -33,18 +34,20 @@ class Postfix(Process):
     """A real Postfix that takes mail for next.example into Maildirs: folder/mail/USER. Needs root."""
 
     def __init__(self, folder, name="postfix"):
-        super().__init__(name, os.path.join(folder, f"{name}.postfix"))
+        # Not below pytest's folder: each pytest that starts closes that to others, and Postfix's daemons are others.
+        self.root = tempfile.mkdtemp(prefix="genkan-postfix-")
+        os.chmod(self.root, 0o711)
+        super().__init__(name, os.path.join(self.root, name))
         self.port = free_port()
         self.conf = self.folder / "conf"
         self.mail = self.folder / "mail"
+        self.command = None
 
     def start(self):
         binary = shutil.which("postfix") or "/usr/sbin/postfix"
         for path in (self.conf, self.mail, self.folder / "queue", self.folder / "data"):
             path.mkdir(exist_ok=True)
-        for parent in self.folder.parents:  # its daemons run as user postfix
-            if not parent.stat().st_mode & 0o001 and str(parent).startswith(("/tmp", "/var/tmp")):
-                parent.chmod(parent.stat().st_mode | 0o011)
+        self.folder.chmod(0o711)
         shutil.chown(self.folder / "data", "postfix")
         self.mail.chmod(0o777)
         nobody = os.stat("/proc/self").st_uid if os.geteuid() else 65534
@@ -87,7 +90,9 @@ smtputf8_enable = no
         return [p.read_bytes() for p in sorted((self.mail / "all" / "new").glob("*"))]
 
     def stop(self):
-        subprocess.run([*self.command, "stop"], capture_output=True, timeout=60)
+        if self.command:
+            subprocess.run([*self.command, "stop"], capture_output=True, timeout=60)
+        shutil.rmtree(self.root, ignore_errors=True)
 
 
 class Talk:

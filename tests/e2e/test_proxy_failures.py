@@ -69,7 +69,7 @@ def test_a_backend_that_fails_real_requests_is_ejected_for_a_while(genkan, nginx
     assert 3 <= tried <= 8, tried
     assert set(names(port, 40)) == {"good"}
     assert bad.connections == tried, "an ejected backend was asked again"
-    assert g.log_lines("(?i)eject"), g.log()
+    g.wait_log("(?i)eject")
 
 
 def test_a_repeatable_request_is_tried_at_another_backend(genkan, origin):
