@@ -295,7 +295,7 @@ def test_forged_foreign_and_wrongly_keyed_datagrams_are_refused_and_explained_on
     wait_until(lambda: heard(g, "foreign") == 1, 10, "something else is refused")
     say(good[:2] + b"\x07" + good[3:])
     wait_until(lambda: heard(g, "version") == 1, 10, "another version is refused")
-    assert len(g.log_lines("key must be the same on every node")) == 1
+    assert len(g.wait_log("key must be the same on every node")) == 1
     assert all(n["name"] != "agent" for n in g.api("/api/v1/nodes").json())
 
 
@@ -363,6 +363,6 @@ def test_active_checks_take_a_dead_backend_out_and_bring_it_back(genkan, nginx):
     one.kill()
     wait_until(lambda: state("one")["state"] == "down", 10, "one is down")
     assert "Connection refused" in state("one")["reason"]
-    assert len(g.log_lines("backend changed state.*one")) == 1, "logged on change only"
+    assert len(g.wait_log("backend changed state.*one")) == 1, "logged on change only"
     one.start()
     wait_until(lambda: state("one")["state"] == "up", 10, "one is back")
