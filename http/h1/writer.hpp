@@ -21,6 +21,7 @@ class HeadWriter {
       overflow_ = true;
       return;
     }
+    if (text.empty()) return;  // its pointer may be null
     std::memcpy(at_, text.data(), text.size());
     at_ += text.size();
   }
