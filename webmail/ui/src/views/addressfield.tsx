@@ -1,7 +1,7 @@
 // A field for addresses: what is complete becomes a chip, what is being typed gets suggestions (WAI-ARIA combobox pattern).
 
 import type { Signal } from "@preact/signals";
-import { useEffect, useId, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useId, useRef, useState } from "preact/hooks";
 import type { Address } from "../api/types";
 import { t } from "../i18n/index";
 import { formatOne, isPlausible, parseList, parseOne, sameEmail, shown } from "../mail/addresses";
@@ -23,8 +23,8 @@ export function AddressField({ label, value, onChange, autofocus, name }: Props)
   const [text, setText] = useState("");
   const [active, setActive] = useState(0);
   const [open, setOpen] = useState(false);
-  // The attribute works only once in the life of a page.
-  useEffect(() => {
+  // The attribute works only once in the life of a page. Before the next key: what one types is text, not a command.
+  useLayoutEffect(() => {
     if (autofocus) input.current?.focus();
   }, []);
   const found = open ? suggest(text, value.value) : [];

@@ -1,6 +1,6 @@
 // The window for writing. On a desk it stands in the corner and leaves the mail readable; on a phone it is the page.
 
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { t, language } from "../i18n/index";
 import { isPlausible } from "../mail/addresses";
 import { clock, fileSize } from "../mail/dates";
@@ -75,7 +75,7 @@ function Composer({ draft }: { draft: Draft }) {
   const sending = draft.status.value === "sending";
   const changed = () => draft.touch();
 
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (!reply) return;
     body.current?.focus();
     body.current?.setSelectionRange(0, 0);

@@ -1,6 +1,6 @@
 // The door: name and password, alone on the page or over everything when a session has ended.
 
-import { useEffect, useState } from "preact/hooks";
+import { useLayoutEffect, useState } from "preact/hooks";
 import { ApiError } from "../api/http";
 import { t, language, languages } from "../i18n/index";
 import { setLanguage } from "../state/prefs";
@@ -22,7 +22,7 @@ function LoginForm({ again }: { again: boolean }) {
   const [visible, setVisible] = useState(false);
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState<unknown>(null);
-  useEffect(() => document.getElementById(again ? "password" : "username")?.focus(), []);
+  useLayoutEffect(() => document.getElementById(again ? "password" : "username")?.focus(), []);
   const submit = async (event: Event) => {
     event.preventDefault();
     if (busy) return;

@@ -1,7 +1,7 @@
 // Small building blocks: icon buttons, menus, dialogues, pictures of senders.
 
 import type { ComponentChildren } from "preact";
-import { useEffect, useId, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useId, useRef, useState } from "preact/hooks";
 import type { Address } from "../api/types";
 import { hue, initials } from "../mail/addresses";
 import { t } from "../i18n/index";
@@ -52,7 +52,7 @@ export function MenuButton({ icon, label, items, text, up }: { icon: string; lab
   const [open, setOpen] = useState(false);
   const box = useRef<HTMLDivElement>(null);
   const id = useId();
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (!open) return;
     const outside = (event: Event) => {
       if (!box.current?.contains(event.target as Node)) setOpen(false);
@@ -106,7 +106,7 @@ export function MenuButton({ icon, label, items, text, up }: { icon: string; lab
 export function Dialog({ title, onClose, children, narrow }: { title: string; onClose: () => void; children: ComponentChildren; narrow?: boolean }) {
   const ref = useRef<HTMLDialogElement>(null);
   const id = useId();
-  useEffect(() => {
+  useLayoutEffect(() => {
     const dialog = ref.current;
     dialog?.showModal();
     return () => dialog?.close();
