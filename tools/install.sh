@@ -11,7 +11,7 @@ declare -A PACKAGES=(
   [peers]="nginx-light haproxy postfix swaks goaccess keepalived memcached dovecot-imapd dovecot-lmtpd wrk
     nghttp2-client iproute2 iputils-ping openssl stress-ng curl procps"
   [browser]="chromium"
-  [bench]="python3 nginx-light haproxy wrk nghttp2-client openssl procps"
+  [bench]="python3 nginx-light haproxy postfix strace wrk nghttp2-client openssl procps"
   [fuzz]="clang-14 libclang-rt-14-dev"
   [lint]="clang-format clang-tidy-14 shellcheck python3"
   [package]="dpkg-dev binutils"
