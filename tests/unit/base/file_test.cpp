@@ -11,7 +11,7 @@
 #include "base/fd.hpp"
 #include "base/sd_notify.hpp"
 #include "base/version.hpp"
-#include "tests/unit/base/temp_dir.hpp"
+#include "tests/unit/temp_dir.hpp"
 
 namespace genkan::base {
 namespace {

@@ -8,7 +8,7 @@
 #include "base/clock.hpp"
 #include "base/fd.hpp"
 #include "base/log.hpp"
-#include "tests/unit/base/temp_dir.hpp"
+#include "tests/unit/temp_dir.hpp"
 
 namespace genkan::base {
 namespace {

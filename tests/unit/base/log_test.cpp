@@ -15,7 +15,7 @@
 #include "base/fd.hpp"
 #include "base/log_format.hpp"
 #include "base/text.hpp"
-#include "tests/unit/base/temp_dir.hpp"
+#include "tests/unit/temp_dir.hpp"
 
 namespace genkan::base {
 namespace {

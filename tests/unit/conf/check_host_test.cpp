@@ -99,7 +99,7 @@ TEST(CheckHost, a_network_interface_that_is_not_there_yet_is_warned_of) {
 
 TEST(CertificateFacts, cover_a_wildcard_for_one_label_only) {
   std::string why;
-  const auto facts = base::read_certificate(content(data("site.crt")), why);
+  const auto facts = base::read_certificate(test::slurp(data("site.crt")), why);
   ASSERT_TRUE(facts) << why;
   EXPECT_TRUE(facts->covers("www.EXAMPLE.org"));
   EXPECT_TRUE(facts->covers("192.0.2.1"));

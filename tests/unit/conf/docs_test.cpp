@@ -14,15 +14,16 @@ using testing::IsEmpty;
 constexpr const char* kHow = " differs from the table of directives. Run `./dev docs` and commit the result.";
 
 TEST(Docs, directives_md_is_what_the_table_says) {
-  EXPECT_TRUE(content(project_file("docs/directives.md")) == directives_markdown()) << "docs/directives.md" << kHow;
+  EXPECT_TRUE(test::slurp(project_file("docs/directives.md")) == directives_markdown()) << "docs/directives.md" << kHow;
 }
 
 TEST(Docs, genkan_toml_5_is_what_the_table_says) {
-  EXPECT_TRUE(content(project_file("docs/man/genkan.toml.5")) == directives_man()) << "docs/man/genkan.toml.5" << kHow;
+  EXPECT_TRUE(test::slurp(project_file("docs/man/genkan.toml.5")) == directives_man())
+      << "docs/man/genkan.toml.5" << kHow;
 }
 
 TEST(Docs, full_toml_is_what_the_table_says) {
-  EXPECT_TRUE(content(project_file("conf/full.toml")) == directives_example()) << "conf/full.toml" << kHow;
+  EXPECT_TRUE(test::slurp(project_file("conf/full.toml")) == directives_example()) << "conf/full.toml" << kHow;
 }
 
 void expect_all(const Section& section, const std::string& dotted, const Conf& conf, const std::string& path) {

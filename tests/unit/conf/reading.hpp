@@ -6,14 +6,16 @@
 
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "conf/reader.hpp"
+#include "tests/unit/temp_dir.hpp"
 
 namespace genkan::conf {
+
+using test::TempDir;
 
 inline ReadResult read(std::string_view toml) { return read_text(toml, "test.toml"); }
 
@@ -32,32 +34,6 @@ inline ConfPtr good(std::string_view toml) {
   EXPECT_THAT(texts(result), testing::IsEmpty());
   return result.conf ? result.conf : std::make_shared<const Conf>();
 }
-
-class TempDir {
- public:
-  TempDir() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "genkan-conf-XXXXXX").string();
-    path_ = ::mkdtemp(pattern.data());
-  }
-  ~TempDir() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  TempDir(const TempDir&) = delete;
-  TempDir& operator=(const TempDir&) = delete;
-
-  std::string operator/(const std::string& name) const { return path_ + "/" + name; }
-  // Writes a file, with the folders above it.
-  std::string write(const std::string& name, std::string_view text) const {
-    const std::string path = *this / name;
-    std::filesystem::create_directories(std::filesystem::path(path).parent_path());
-    std::ofstream(path, std::ios::binary) << text;
-    return path;
-  }
-
- private:
-  std::string path_;
-};
 
 // An environment variable for the time of a test.
 class Variable {
@@ -78,11 +54,6 @@ inline std::string project_file(const std::string& name) {
   const auto root = std::filesystem::path(__FILE__).parent_path().parent_path().parent_path().parent_path();
   const auto path = root / name;
   return std::filesystem::exists(root / "conf") ? path.string() : name;
-}
-
-inline std::string content(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
 }
 
 }  // namespace genkan::conf

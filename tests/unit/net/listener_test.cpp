@@ -8,6 +8,7 @@
 
 #include <vector>
 
+#include "base/file.hpp"
 #include "net/connect.hpp"
 #include "telemetry.hpp"
 #include "transport_pair.hpp"
@@ -64,7 +65,7 @@ TEST(ListenSocketTest, LeavesAFileThatIsNoSocketAlone) {
   const std::string path = dir.path() + "/precious";
   ASSERT_TRUE(base::write_file_durable(path, "text", 0600));
   EXPECT_FALSE(ListenSocket::open(at("unix:" + path), 1));
-  EXPECT_EQ(text_of(path), "text");
+  EXPECT_EQ(genkan::test::slurp(path), "text");
 }
 
 struct Accepting {

@@ -1,39 +1,14 @@
 // Telemetry for tests, with the log in a file that they can read.
 #pragma once
 
-#include <unistd.h>
-
-#include <cstdlib>
-#include <filesystem>
 #include <string>
 
-#include "base/file.hpp"
 #include "base/telemetry.hpp"
+#include "tests/unit/temp_dir.hpp"
 
 namespace genkan::net::test {
 
-class TempDir {
- public:
-  TempDir() {
-    char name[] = "/tmp/genkan-net-XXXXXX";
-    path_ = ::mkdtemp(name);
-  }
-  ~TempDir() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  TempDir(const TempDir&) = delete;
-  TempDir& operator=(const TempDir&) = delete;
-  const std::string& path() const noexcept { return path_; }
-
- private:
-  std::string path_;
-};
-
-inline std::string text_of(const std::string& path) {
-  const auto text = base::read_file(path);
-  return text ? *text : "(cannot be read)";
-}
+using genkan::test::TempDir;
 
 struct Seen {
   TempDir dir;
@@ -44,7 +19,7 @@ struct Seen {
 
   std::string logged() {
     log.flush();
-    return text_of(dir.path() + "/log");
+    return genkan::test::slurp(dir.path() + "/log");
   }
 };
 

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include "base/file.hpp"
 #include "net/tls_certificate.hpp"
 #include "telemetry.hpp"
 #include "transport_pair.hpp"
@@ -388,18 +389,18 @@ TEST_F(TlsTest, BytesThatWereReadTooFarBeginTheHandshake) {
 TEST_F(TlsTest, ASelfSignedCertificateIsMadeOnceAndUsedAgain) {
   std::string cert, key;
   ASSERT_TRUE(ensure_self_signed(dir.path() + "/tls", {"a.example", "*.a.example"}, cert, key, why)) << why;
-  const std::string first = text_of(cert), secret = text_of(key);
+  const std::string first = genkan::test::slurp(cert), secret = genkan::test::slurp(key);
   EXPECT_EQ(count(first, "BEGIN CERTIFICATE"), 1u);
   EXPECT_EQ(count(secret, "PRIVATE KEY"), 2u);
   struct ::stat info {};
   ASSERT_EQ(::stat(key.c_str(), &info), 0);
   EXPECT_EQ(info.st_mode & 0777, 0600u);
   ASSERT_TRUE(ensure_self_signed(dir.path() + "/tls", {"a.example"}, cert, key, why)) << why;
-  EXPECT_EQ(text_of(cert), first);
-  EXPECT_EQ(text_of(key), secret);
+  EXPECT_EQ(genkan::test::slurp(cert), first);
+  EXPECT_EQ(genkan::test::slurp(key), secret);
   ::unlink(key.c_str());
   ASSERT_TRUE(ensure_self_signed(dir.path() + "/tls", {"a.example"}, cert, key, why)) << why;
-  EXPECT_NE(text_of(cert), first) << "half of a pair is none";
+  EXPECT_NE(genkan::test::slurp(cert), first) << "half of a pair is none";
 }
 
 TEST_F(TlsTest, SaysWhichFileIsWrong) {

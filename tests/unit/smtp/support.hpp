@@ -1,35 +1,18 @@
-// What tests of this room share: a folder that goes away, a telemetry that writes nowhere, messages.
+// What tests of this room share: a telemetry that writes nowhere, messages.
 #pragma once
 
 #include <stdlib.h>
 
-#include <filesystem>
 #include <memory>
 #include <string>
 
 #include "base/telemetry.hpp"
 #include "smtp/queue/spool.hpp"
+#include "tests/unit/temp_dir.hpp"
 
 namespace genkan::smtp::testing_support {
 
-class TempDir {
- public:
-  TempDir() {
-    std::string name = (std::filesystem::temp_directory_path() / "genkan-smtp-XXXXXX").string();
-    if (!::mkdtemp(name.data())) std::abort();
-    path_ = name;
-  }
-  ~TempDir() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  TempDir(const TempDir&) = delete;
-  TempDir& operator=(const TempDir&) = delete;
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
+using genkan::test::TempDir;
 
 struct Quiet {
   static base::LogOptions nowhere() {

@@ -4,13 +4,14 @@
 
 #include <boost/json.hpp>
 
-#include "tests/unit/webmail/temp_dir.hpp"
+#include "tests/unit/temp_dir.hpp"
 #include "webmail/delivery.hpp"
 
 namespace genkan::webmail::jmap {
 namespace {
 
 namespace json = boost::json;
+using genkan::test::TempDir;
 
 const char* const kUsing =
     R"("using":["urn:ietf:params:jmap:core","urn:ietf:params:jmap:mail","urn:ietf:params:jmap:submission"])";

@@ -9,11 +9,13 @@
 
 #include "base/fd.hpp"
 #include "base/file.hpp"
-#include "tests/unit/webmail/temp_dir.hpp"
+#include "tests/unit/temp_dir.hpp"
 #include "webmail/delivery.hpp"
 
 namespace genkan::webmail {
 namespace {
+
+using genkan::test::TempDir;
 
 Source memory(std::string_view text) {
   Source source;

@@ -7,12 +7,14 @@
 
 #include "base/file.hpp"
 #include "base/text.hpp"
-#include "tests/unit/webmail/temp_dir.hpp"
+#include "tests/unit/temp_dir.hpp"
 #include "webmail/assets.hpp"
 #include "webmail/delivery.hpp"
 
 namespace genkan::webmail {
 namespace {
+
+using genkan::test::TempDir;
 
 TEST(Throttle, FiveWrongPasswordsCloseThePairForAWhile) {
   LoginThrottle throttle;

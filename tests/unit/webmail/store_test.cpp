@@ -4,11 +4,13 @@
 #include <filesystem>
 
 #include "base/file.hpp"
-#include "tests/unit/webmail/temp_dir.hpp"
+#include "tests/unit/temp_dir.hpp"
 #include "webmail/store/mail_store.hpp"
 
 namespace genkan::webmail {
 namespace {
+
+using genkan::test::TempDir;
 
 std::string mail(const std::string& id, const std::string& subject, const std::string& more = "",
                  const std::string& body = "hello") {

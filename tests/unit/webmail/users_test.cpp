@@ -3,10 +3,12 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
-#include "tests/unit/webmail/temp_dir.hpp"
+#include "tests/unit/temp_dir.hpp"
 
 namespace genkan::webmail {
 namespace {
+
+using genkan::test::TempDir;
 
 const PasswordCost kCheap{64, 1};
 
