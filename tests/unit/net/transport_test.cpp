@@ -52,7 +52,7 @@ TEST_P(TransportTest, ReadsWhatIsThereAndWaitsForWhatIsNot) {
 TEST_P(TransportTest, AWriteThatIsTooLargeForTheKernelArrivesWhole) {
   narrow(ends);
   auto all = [](Loop& l, Pair& p) -> Task<void> {
-    const std::string head = pattern(100'000, 2), body = pattern(3'000'000, 3);
+    const std::string head = pattern(100'000, 2), body = pattern(1'000'000, 3);
     Received got;
     spawn(l, read_all(*p.b, got, 10'000));
     // The head lies in the scratch, which others use as soon as the write suspends.
@@ -180,11 +180,11 @@ TEST_P(TransportTest, AWriteToOneWhoReadsSlowlyDoesNot) {
   auto all = [](Loop& l, Pair& p) -> Task<void> {
     p.a->write_timeout(800ms);
     Sent sent;
-    spawn(l, write_all(*p.a, pattern(4'000'000), sent));
+    spawn(l, write_all(*p.a, pattern(2'000'000), sent));
     const Time begin = l.now();
     std::string buffer(100'000, '\0');
     std::size_t total = 0;
-    while (total < 4'000'000 && !sent.error) {
+    while (total < 2'000'000 && !sent.error) {
       const auto n = co_await p.b->read_some(buffer.data(), buffer.size());
       CO_REQUIRE(n && *n > 0);
       total += *n;

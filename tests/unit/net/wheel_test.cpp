@@ -138,7 +138,7 @@ TEST_P(WheelAgainstReference, FiresTheSameTimersAtTheSameTimes) {
   }
   const std::array<std::uint64_t, 5> scales = {50, 5'000, 500'000, 50'000'000, 500'000'000};  // ms: to six days
   std::int64_t fired = 0;
-  for (int step = 0; step < 20'000; ++step) {
+  for (int step = 0; step < 5'000; ++step) {
     Entry& entry = *entries[static_cast<std::size_t>(number(300))];
     const auto action = number(10);
     if (action < 6) {
