@@ -116,7 +116,7 @@ net::Task<Result<std::string>> submit_message(Front& front, Submission submissio
   meta.envelope = std::move(envelope);
   meta.envelope.recipients.clear();
   auto result = co_await intake.complete(*message);
-  if (result) result = co_await front.shared.spool.append(front.loop, message);
+  if (result) result = co_await front.shared.spool.append(front.loop, message, intake.arrival());
   if (!result) {
     intake.abandon();
     *why = "the message could not be stored: " + result.error().message();

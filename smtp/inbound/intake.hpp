@@ -16,7 +16,7 @@ namespace genkan::smtp {
 class Intake {
  public:
   Intake(Spool& spool, net::Offload& files, net::Loop& loop, std::uint64_t id) noexcept
-      : spool_(spool), files_(files), loop_(loop), id_(id) {}
+      : spool_(spool), files_(files), loop_(loop), id_(id), arrival_(spool) {}
   ~Intake();  // an unfinished file goes away
   Intake(const Intake&) = delete;
   Intake& operator=(const Intake&) = delete;
@@ -33,6 +33,7 @@ class Intake {
   net::Task<Result<void>> complete(StoredMessage& message);
   void abandon() noexcept { kept_ = false; }  // after complete(): the spool did not take it
   std::size_t received();                     // Received fields that the content came with
+  Spool::Arrival* arrival() noexcept { return &arrival_; }
 
  private:
   struct File;
@@ -42,6 +43,7 @@ class Intake {
   net::Offload& files_;
   net::Loop& loop_;
   std::uint64_t id_;
+  Spool::Arrival arrival_;
   std::string body_;
   std::size_t own_header_ = 0, received_ = 0;
   std::shared_ptr<File> file_;

@@ -346,7 +346,7 @@ net::Task<bool> ServerSession::store() {
   meta.items = std::move(items_);
   const auto name = id_text(meta.id);
   auto result = co_await intake_->complete(*message);
-  if (result) result = co_await front_.shared.spool.append(front_.loop, message);
+  if (result) result = co_await front_.shared.spool.append(front_.loop, message, intake_->arrival());
   if (result) {
     front_.metrics.accepted.add();
     front_.metrics.octets.add(static_cast<std::int64_t>(facts.size));

@@ -35,12 +35,28 @@ Spool::~Spool() {
   thread_.join();
 }
 
-void Spool::submit(Job job) {
+void Spool::submit(Job job, Arrival* arrival) {
+  bool wake = false;
   {
     std::lock_guard lock(jobs_mutex_);
+    const bool urgent = job.urgent();
+    // The commit thread is woken for the first job of a batch, for the first that somebody waits for, and when it holds
+    // a batch back and this was the last to come.
+    wake = jobs_.empty() || (urgent && urgent_ == 0);
+    if (urgent) ++urgent_;
     jobs_.push_back(std::move(job));
+    if (arrival && arrival->spool_) {
+      arrival->spool_ = nullptr;
+      if (arriving_.fetch_sub(1, std::memory_order_relaxed) == 1 && holding_) wake = true;
+    }
   }
-  jobs_changed_.notify_one();
+  if (wake) jobs_changed_.notify_one();
+}
+
+void Spool::arrival_ended() noexcept {
+  if (arriving_.fetch_sub(1, std::memory_order_relaxed) != 1) return;
+  std::lock_guard lock(jobs_mutex_);
+  if (holding_) jobs_changed_.notify_one();
 }
 
 void Spool::Append::await_suspend(std::coroutine_handle<> handle) {
@@ -51,7 +67,7 @@ void Spool::Append::await_suspend(std::coroutine_handle<> handle) {
   job.head = encode_message(message_->meta, message_->body);
   job.message = message_;
   job.waiter = this;
-  spool_.submit(std::move(job));
+  spool_.submit(std::move(job), arrival_);
 }
 
 Result<void> Spool::append_blocking(StoredMessagePtr message) {

@@ -3,7 +3,8 @@
 //
 // One commit thread writes everything: it takes all that waits, writes it with one pwritev, makes it durable with one
 // fdatasync, enters it into the index and wakes those who wait. Messages that come while it syncs form the next batch,
-// so that the number of syncs falls as the load rises.
+// and a batch waits some milliseconds for senders that are inside their content (smtp/queue/patience.hpp), so that the
+// number of syncs falls as the load rises. What nobody waits for, states and finished items, is written within 5 ms.
 //
 //   append() ──► waiting jobs ──► commit thread: write, fdatasync ──► index ──► waiters resume on their loops
 //   load()   ──► index ──► pread (blocking: from an offload thread)
@@ -25,12 +26,14 @@
 #include <string>
 #include <thread>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "base/clock.hpp"
 #include "base/result.hpp"
 #include "base/telemetry.hpp"
 #include "net/loop.hpp"
+#include "smtp/queue/patience.hpp"
 #include "smtp/queue/record.hpp"
 #include "smtp/queue/segment.hpp"
 
@@ -87,11 +90,28 @@ class Spool {
     return next_id_.fetch_add(count, std::memory_order_relaxed);
   }
 
+  // Held by whoever receives a message's content, until it hands the message to append() or gives up.
+  class Arrival {
+   public:
+    explicit Arrival(Spool& spool) noexcept : spool_(&spool) {
+      spool.arriving_.fetch_add(1, std::memory_order_relaxed);
+    }
+    ~Arrival() {
+      if (spool_) spool_->arrival_ended();
+    }
+    Arrival(Arrival&& other) noexcept : spool_(std::exchange(other.spool_, nullptr)) {}
+    Arrival& operator=(Arrival&&) = delete;
+
+   private:
+    friend class Spool;
+    Spool* spool_;
+  };
+
   // co_await: resumes on `loop` when the message is durable. Errc::exhausted: no space.
   class [[nodiscard]] Append {
    public:
-    Append(Spool& spool, net::Loop& loop, StoredMessagePtr message)
-        : spool_(spool), loop_(loop), message_(std::move(message)) {}
+    Append(Spool& spool, net::Loop& loop, StoredMessagePtr message, Arrival* arrival)
+        : spool_(spool), loop_(loop), message_(std::move(message)), arrival_(arrival) {}
     bool await_ready() const noexcept { return false; }
     void await_suspend(std::coroutine_handle<> handle);
     Result<void> await_resume() noexcept { return result_; }
@@ -101,10 +121,14 @@ class Spool {
     Spool& spool_;
     net::Loop& loop_;
     StoredMessagePtr message_;
+    Arrival* arrival_;
     std::coroutine_handle<> handle_;
     Result<void> result_;
   };
-  Append append(net::Loop& loop, StoredMessagePtr message) { return Append(*this, loop, std::move(message)); }
+  // `arrival`: of this message, if there was one; it ends here.
+  Append append(net::Loop& loop, StoredMessagePtr message, Arrival* arrival = nullptr) {
+    return Append(*this, loop, std::move(message), arrival);
+  }
   Result<void> append_blocking(StoredMessagePtr message);
 
   // Seen by info(), load() and visit() at once; written soon, in the order of the calls, and durable with the next sync
@@ -148,12 +172,15 @@ class Spool {
     ItemState state;
     Append* waiter = nullptr;
     std::function<void(Result<void>)> done;
+    bool urgent() const noexcept { return type == RecordType::message; }
   };
 
   Spool(SpoolOptions options, base::Telemetry& telemetry);
-  void submit(Job job);
+  void submit(Job job, Arrival* arrival = nullptr);
+  void arrival_ended() noexcept;
 
   // spool_commit.cpp, on the commit thread
+  bool take_jobs(std::vector<Job>& jobs, bool at_once);
   void commit_loop();
   void commit(std::vector<Job>& jobs);
   Result<void> write(std::vector<Job>& jobs, std::vector<std::uint32_t>& offsets, bool must_sync);
@@ -204,10 +231,14 @@ class Spool {
   Time last_sync_{}, last_measure_{}, last_tidy_{};
   std::vector<std::uint64_t> unlink_large_;
 
-  std::mutex jobs_mutex_;  // guards jobs_ and ending_; held for a push or a swap
+  std::mutex jobs_mutex_;  // guards what follows up to ending_; held for a push or a swap
   std::condition_variable jobs_changed_;
   std::vector<Job> jobs_;
+  std::size_t urgent_ = 0;  // messages among jobs_
+  bool holding_ = false;    // the commit thread waits for those who are arriving
   bool ending_ = false;
+  std::atomic<std::uint32_t> arriving_{0};
+  Patience patience_;  // commit thread only
 
   base::Counter& syncs_;
   base::Counter& appended_;

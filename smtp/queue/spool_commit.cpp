@@ -10,22 +10,41 @@
 namespace genkan::smtp {
 namespace {
 
-constexpr Duration kLazySync = std::chrono::seconds(1);  // for what nobody waits for: states and finished items
+constexpr Duration kLazySync = std::chrono::seconds(1);        // for what nobody waits for: states and finished items
+constexpr Duration kLazyWrite = std::chrono::milliseconds(5);  // written before that, so that a kill forgets little
 constexpr Duration kMeasure = std::chrono::seconds(1);
 
 }  // namespace
+
+// Waits for a batch; false when the spool ends and nothing is left.
+bool Spool::take_jobs(std::vector<Job>& jobs, bool at_once) {
+  std::unique_lock lock(jobs_mutex_);
+  const auto pause = at_once ? Duration(0) : kLazySync;
+  jobs_changed_.wait_for(lock, pause, [this] { return ending_ || !jobs_.empty(); });
+  if (ending_ && jobs_.empty()) return false;
+  if (!jobs_.empty() && urgent_ == 0) {
+    jobs_changed_.wait_for(lock, kLazyWrite, [this] { return ending_ || urgent_ != 0; });
+  }
+  const auto arriving = [this] { return arriving_.load(std::memory_order_relaxed); };
+  if (urgent_ != 0 && !ending_) {
+    if (const auto hold = patience_.hold(arriving()); hold != Duration(0)) {
+      const auto before = urgent_;
+      holding_ = true;
+      const bool all = jobs_changed_.wait_for(lock, hold, [&] { return ending_ || arriving() == 0; });
+      holding_ = false;
+      patience_.learn(all || urgent_ != before);
+    }
+  }
+  jobs.swap(jobs_);
+  urgent_ = 0;
+  return true;
+}
 
 void Spool::commit_loop() {
   std::vector<Job> jobs, left;  // left: states that could not be written, tried again with the next batch
   bool more_to_tidy = false;
   for (;;) {
-    {
-      std::unique_lock lock(jobs_mutex_);
-      const auto pause = more_to_tidy ? Duration(0) : kLazySync;
-      jobs_changed_.wait_for(lock, pause, [this] { return ending_ || !jobs_.empty(); });
-      if (ending_ && jobs_.empty()) break;
-      jobs.swap(jobs_);
-    }
+    if (!take_jobs(jobs, more_to_tidy)) break;
     if (!left.empty()) {
       left.insert(left.end(), std::make_move_iterator(jobs.begin()), std::make_move_iterator(jobs.end()));
       jobs = std::move(left);

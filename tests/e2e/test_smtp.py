@@ -107,8 +107,8 @@ def test_twenty_senders_share_their_syncs(genkan, sink):
     wait_empty(g)
     metrics = g.metrics()
     assert metrics["genkan_smtp_accepted_total"] == 400
-    # How many share one depends on how long a sync takes here; that they share at all does not.
-    assert metrics["genkan_smtp_spool_syncs_total"] / 400 < 0.9
+    # 0.2 is promised and benchmarked; a build without optimisation on a busy machine sends more slowly than that.
+    assert metrics["genkan_smtp_spool_syncs_total"] / 400 < 0.35
 
 
 def test_sigkill_in_mid_load_loses_nothing_that_was_answered_250(genkan, sink):

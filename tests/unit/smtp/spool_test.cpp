@@ -253,6 +253,55 @@ TEST_F(SpoolTest, ManyWaitersShareOneSync) {
   EXPECT_EQ(spool->size(), static_cast<std::size_t>(kThreads * kEach));
 }
 
+TEST_F(SpoolTest, ABatchWaitsForASenderInsideItsContent) {
+  auto spool = open();
+  net::Loop loop(1);
+  constexpr int kSenders = 10;
+  int done = 0;
+  const auto send = [](Spool& s, net::Loop& l, Spool::Arrival arrival, int i, int& count) -> net::Task<void> {
+    // Each is a little later than the one before, on a disk that may be far quicker than that.
+    co_await net::sleep_for(l, std::chrono::microseconds(100 * i));
+    const auto message = make_message(s.reserve_ids(1), "x");
+    const auto stored = co_await s.append(l, message, &arrival);
+    EXPECT_TRUE(stored);
+    if (++count == kSenders) l.stop();
+  };
+  const auto before = spool->counts().syncs;
+  for (int i = 0; i < kSenders; ++i) net::spawn(loop, send(*spool, loop, Spool::Arrival(*spool), i, done));
+  loop.run();
+  EXPECT_EQ(done, kSenders);
+  EXPECT_LE(spool->counts().syncs - before, 4u);
+}
+
+TEST_F(SpoolTest, ASenderThatGivesUpInsideItsContentHoldsNobodyUp) {
+  auto spool = open();
+  auto leaving = std::make_unique<Spool::Arrival>(*spool);
+  std::thread other([&] { leaving.reset(); });
+  EXPECT_TRUE(spool->append_blocking(make_message(spool->reserve_ids(1), "x")));
+  other.join();
+}
+
+TEST(PatienceTest, NobodyWaitsWhenNobodyElseIsArriving) {
+  Patience patience;
+  EXPECT_EQ(patience.hold(0), Duration(0));
+  EXPECT_EQ(patience.hold(1), Patience::kMax);
+}
+
+TEST(PatienceTest, WaitingThatBringsNothingIsTriedLessAndLess) {
+  Patience patience;
+  int waits = 0;
+  for (int i = 0; i < 1000; ++i) {
+    if (patience.hold(1) == Duration(0)) continue;
+    ++waits;
+    patience.learn(false);
+  }
+  EXPECT_LE(waits, 25);
+  while (patience.hold(1) == Duration(0)) {
+  }
+  patience.learn(true);
+  EXPECT_EQ(patience.hold(1), Patience::kMax) << "one good turn and it waits again";
+}
+
 TEST_F(SpoolTest, AFullDiskFailsTheAppendAndLosesNothing) {
   // A child with a limit on file sizes stands for the full disk.
   const auto child = ::fork();
