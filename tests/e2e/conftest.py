@@ -1,6 +1,8 @@
 """Fixtures of the end-to-end tests: each is a function that starts one more of its kind and stops all of them afterwards."""
 import os
+import shutil
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -10,8 +12,32 @@ import harness  # noqa: E402
 from peers import need_root  # noqa: E402
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_configure(config):
+    # A folder of this run's own for all tmp_path. The common one is closed again (0700) by each pytest that starts, and
+    # Postfix, smtp-sink and a Genkan that gave up root would lose the way to their files in the middle of a test.
+    if not config.option.basetemp:
+        config.own_folder = config.option.basetemp = tempfile.mkdtemp(prefix="genkan-e2e-")
     config.addinivalue_line("markers", "root: makes network namespaces or needs other rights of root")
+
+
+def pytest_sessionfinish(session, exitstatus):
+    """What failed can be looked at; what passed leaves nothing behind."""
+    own = getattr(session.config, "own_folder", None)
+    if own and exitstatus == 0:
+        shutil.rmtree(own, ignore_errors=True)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _open_folder(tmp_path_factory):
+    tmp_path_factory.getbasetemp().chmod(0o755)
+
+
+@pytest.fixture
+def open_path(tmp_path):
+    """tmp_path, for a program that is not root."""
+    tmp_path.chmod(0o755)
+    return tmp_path
 
 
 @pytest.fixture(autouse=True)
