@@ -37,6 +37,7 @@ Result<std::unique_ptr<Web::Listening>> Web::open_one(const base::Endpoint& addr
   auto entrance = std::make_shared<http::Entrance>();
   entrance->name = listen.name;
   entrance->tls = listen.tls;
+  entrance->protocols = listen.protocols;
   entrance->proxy_from = listen.proxy_protocol_from;
   listening->entrance = std::move(entrance);
   return listening;
@@ -147,6 +148,7 @@ Result<void> Web::update(http::SnapshotPtr snapshot, std::string& why) {
       if (!address) return address.error();
       const auto same = std::find_if(listening_.begin(), listening_.end(), [&](const auto& l) {
         return l->wanted == *address && l->entrance->tls == listen.tls && l->entrance->name == listen.name &&
+               l->entrance->protocols == listen.protocols &&
                l->entrance->proxy_from == listen.proxy_protocol_from;
       });
       if (same != listening_.end()) {

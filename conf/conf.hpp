@@ -38,6 +38,7 @@ struct AccessLog {
 struct Listen {
   std::string name;
   std::vector<std::string> address;  // "0.0.0.0:80", "[::]:80", "unix:/run/genkan.sock"
+  std::vector<std::string> protocols{"h2", "http/1.1"};  // in order of preference
   bool tls = false;
   std::vector<base::Cidr> proxy_protocol_from;  // peers that must send a PROXY header
 };
@@ -70,6 +71,8 @@ struct Http {
 };
 
 // [[pool]] and [[pool.backend]]
+  std::uint32_t h2_max_streams = 100;         // at once on one HTTP/2 connection
+  milliseconds tunnel_timeout{3'600'000};     // WebSocket and the like: without a byte either way
 struct Backend {
   std::string name;     // default: the address
   std::string address;  // "192.0.2.1:8080", "[::1]:80", "unix:/run/x", "host.example:80" (resolved by TTL)

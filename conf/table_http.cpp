@@ -13,6 +13,9 @@ Section listen_section() {
       "Addresses to listen on, such as [\"0.0.0.0:80\", \"[::]:80\"] or [\"unix:/run/genkan.sock\"]; \"*:80\" is every "
       "IPv4 address.");
   s.row("tls", &Listen::tls, flag(), "Speak HTTPS. Needs at least one [[certificate]].");
+  s.row("protocols", &Listen::protocols, list_of(words({"h2", "http/1.1"})),
+        "HTTP versions spoken here, the preferred one first. With TLS the client chooses by ALPN; without, an HTTP/2 "
+        "client must know beforehand (its first bytes say so).");
   s.row(
       "proxy_protocol_from", &Listen::proxy_protocol_from, list_of(cidr()),
       "Load balancers in front of this port: a connection from one of these networks must begin with a PROXY protocol "
@@ -66,3 +69,7 @@ Section http_section() {
 }
 
 }  // namespace genkan::conf
+  s.row("h2_max_streams", &Http::h2_max_streams, number(1, 10'000),
+        "Requests at once on one HTTP/2 connection. What a client opens beyond it is refused.");
+  s.row("tunnel_timeout", &Http::tunnel_timeout, duration(1s, 24h * 30),
+        "How long a WebSocket or another upgraded connection may be silent in both directions before it is closed.");

@@ -1,6 +1,9 @@
 #include "http/server.hpp"
 
+#include <sys/socket.h>
+
 #include "http/h1/session.hpp"
+#include "http/h2/server_session.hpp"
 #include "net/proxy_protocol.hpp"
 
 namespace genkan::http {
@@ -26,6 +29,29 @@ net::Task<Result<void>> take_proxy_header(net::Transport& transport, Duration ti
   }
 }
 
+// RFC 9113 3.3: whether the client speaks HTTP/2 without having asked. Hardly a client takes the longer way: the first
+// bytes are looked at where they lie. On an error HTTP/1 finds out the same.
+net::Task<bool> begins_h2(net::Transport& transport, Duration timeout, bool pushed_back) {
+  constexpr std::string_view kPreface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+  char buffer[kPreface.size()];
+  transport.read_deadline(transport.loop().now() + timeout);
+  if (!pushed_back) {
+    const auto ready = co_await transport.readable();
+    if (!ready) co_return false;
+    const ssize_t n = ::recv(transport.fd(), buffer, sizeof buffer, MSG_PEEK | MSG_DONTWAIT);
+    if (n > 0 && !kPreface.starts_with(std::string_view(buffer, static_cast<std::size_t>(n)))) co_return false;
+    if (n == static_cast<ssize_t>(sizeof buffer)) co_return true;
+  }
+  std::string data;
+  while (data.size() < kPreface.size() && kPreface.starts_with(data)) {
+    const auto n = co_await transport.read_some(buffer, kPreface.size() - data.size());
+    if (!n || *n == 0) break;
+    data.append(buffer, *n);
+  }
+  transport.unread(data);
+  co_return data == kPreface;
+}
+
 }  // namespace
 
 ServerMetrics::ServerMetrics(base::Metrics& m, const std::string& side)
@@ -35,7 +61,20 @@ ServerMetrics::ServerMetrics(base::Metrics& m, const std::string& side)
       bad_requests(m.counter("genkan_http_requests_refused_total",
                              "Requests refused before any handler saw them, or failed inside", {{"side", side}})),
       tls_failures(m.counter("genkan_http_tls_handshakes_failed_total", "TLS handshakes with clients that failed",
-                             {{"side", side}})) {}
+                             {{"side", side}})),
+      h2_connections(m.gauge("genkan_http2_connections", "Open HTTP/2 connections of clients", {{"side", side}})),
+      h2_refused(m.counter("genkan_http2_streams_refused_total",
+                           "Requests refused because a client had too many at once", {{"side", side}})),
+      h2_stalled(m.counter("genkan_http2_streams_stalled_total",
+                           "Responses given up because the client opened no window for them", {{"side", side}})),
+      h2_bombs(m.counter("genkan_http2_header_bombs_total",
+                         "HTTP/2 clients sent away for a header block that unpacked to far too much",
+                         {{"side", side}})) {
+  for (std::size_t i = 1; i < h2_floods.size(); ++i) {
+    h2_floods[i] = &m.counter("genkan_http2_floods_total", "HTTP/2 clients sent away for a flood of frames",
+                              {{"side", side}, {"kind", std::string(h2::flood_name(static_cast<h2::Flood>(i)))}});
+  }
+}
 
 Server::Server(net::Loop& loop, base::Telemetry& telemetry, ServerMetrics& metrics, SnapshotPtr snapshot,
                std::shared_ptr<net::ConnectionLimit> limit)
@@ -65,11 +104,12 @@ net::Task<void> Server::run(Server& server, std::unique_ptr<net::Transport> tran
   };
   const base::Endpoint local = transport->local();
   const SnapshotPtr snapshot = server.snapshot();
-  bool open = true;
+  bool open = true, proxied = false;
   {
     Opening opening(server, *transport);
     const Duration timeout = snapshot->conf->http.head_timeout;
     if (entrance->proxy_from.contains(transport->peer().ip)) {
+      proxied = true;
       const auto header = co_await take_proxy_header(*transport, timeout);
       open = header.has_value();
       if (!open) {
@@ -79,7 +119,7 @@ net::Task<void> Server::run(Server& server, std::unique_ptr<net::Transport> tran
     }
     if (open && entrance->tls) {
       transport->read_deadline(transport->loop().now() + timeout);
-      auto stream = snapshot->tls->accept();
+      auto stream = snapshot->tls->accept(entrance->protocols);
       const auto done = co_await transport->handshake(std::move(stream));
       open = done.has_value();
       if (!open) {
@@ -89,7 +129,20 @@ net::Task<void> Server::run(Server& server, std::unique_ptr<net::Transport> tran
       }
     }
   }
+  bool h2 = false;
   if (open) {
+    if (transport->tls()) {
+      h2 = transport->tls()->alpn() == "h2";
+    } else if (!entrance->speaks("http/1.1")) {
+      h2 = true;
+    } else if (entrance->speaks("h2")) {
+      h2 = co_await begins_h2(*transport, snapshot->conf->http.head_timeout, proxied);
+    }
+  }
+  if (open && h2) {
+    h2::ServerSession session(server, *transport, *entrance, local);
+    co_await session.run();
+  } else if (open && entrance->speaks("http/1.1")) {
     h1::ServerSession session(server, *transport, *entrance, local);
     co_await session.run();
   }

@@ -3,8 +3,12 @@
 // its last.
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <memory>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "base/telemetry.hpp"
 #include "conf/conf.hpp"
@@ -31,6 +35,10 @@ using SnapshotPtr = std::shared_ptr<const Snapshot>;
 struct Entrance {
   std::string name;
   bool tls = false;
+  std::vector<std::string> protocols{"h2", "http/1.1"};  // in order of preference
+  bool speaks(std::string_view protocol) const {
+    return std::find(protocols.begin(), protocols.end(), protocol) != protocols.end();
+  }
   net::AddressSet proxy_from;  // these peers must send a PROXY header
 };
 
@@ -42,6 +50,11 @@ struct ServerMetrics {
   base::Counter& requests;
   base::Counter& bad_requests;
   base::Counter& tls_failures;
+  base::Counter& h2_connections;  // gauge
+  base::Counter& h2_refused;      // streams
+  base::Counter& h2_stalled;      // streams
+  base::Counter& h2_bombs;
+  std::array<base::Counter*, 9> h2_floods{};  // by h2::Flood
 };
 
 class Session;

@@ -58,6 +58,11 @@ class OpenSslStream final : public TlsStream {
   }
   ~OpenSslStream() override { ::SSL_free(ssl_); }
   ::SSL* raw() noexcept { return ssl_; }
+  // Of a server: the protocols to choose from, in ALPN's form. Empty: those of all.
+  void offer(std::string protocols) {
+    offered_ = std::move(protocols);
+    SSL_set_app_data(ssl_, &offered_);
+  }
 
   ssize_t read(Socket& socket, char* data, std::size_t size, TlsWant& want, Error& error) noexcept override {
     attach(socket);
@@ -146,6 +151,7 @@ class OpenSslStream final : public TlsStream {
   bool server_;
   bool done_ = false;
   std::string server_name_;
+  std::string offered_;
 };
 
 std::string openssl_error() {
@@ -205,9 +211,10 @@ struct TlsServer::Impl {
     return SSL_TLSEXT_ERR_NOACK;  // the first certificate
   }
 
-  static int on_alpn(::SSL*, const unsigned char** out, unsigned char* size, const unsigned char* offered,
+  static int on_alpn(::SSL* ssl, const unsigned char** out, unsigned char* size, const unsigned char* offered,
                      unsigned length, void* self) {
-    const auto& ours = static_cast<Impl*>(self)->alpn;
+    const auto* own = static_cast<const std::string*>(SSL_get_app_data(ssl));
+    const auto& ours = own && !own->empty() ? *own : static_cast<Impl*>(self)->alpn;
     const int found = ::SSL_select_next_proto(const_cast<unsigned char**>(out), size,
                                               reinterpret_cast<const unsigned char*>(ours.data()),
                                               static_cast<unsigned>(ours.size()), offered, length);
@@ -270,8 +277,10 @@ Result<std::shared_ptr<const TlsServer>> TlsServer::make(const conf::Tls& tls,
   return std::shared_ptr<const TlsServer>(new TlsServer(std::move(impl)));
 }
 
-std::unique_ptr<TlsStream> TlsServer::accept() const {
-  return std::make_unique<OpenSslStream>(impl_->contexts.front().get(), true);
+std::unique_ptr<TlsStream> TlsServer::accept(const std::vector<std::string>& alpn) const {
+  auto stream = std::make_unique<OpenSslStream>(impl_->contexts.front().get(), true);
+  stream->offer(alpn_wire(alpn));
+  return stream;
 }
 
 struct TlsClient::Impl {

@@ -20,7 +20,8 @@ class TlsServer {
                                                        const std::vector<conf::Certificate>& certificates,
                                                        const std::string& state_dir, std::vector<std::string> alpn,
                                                        std::string& why);
-  std::unique_ptr<TlsStream> accept() const;
+  // `alpn`: instead of those above.
+  std::unique_ptr<TlsStream> accept(const std::vector<std::string>& alpn = {}) const;
   ~TlsServer();
 
  private:

@@ -9,7 +9,8 @@ declare -A PACKAGES=(
   [run]="curl swaks openssl"
   [unit]="libgtest-dev libgmock-dev python3 python3-pytest"
   [peers]="nginx-light haproxy postfix swaks goaccess keepalived memcached dovecot-imapd dovecot-lmtpd wrk
-    nghttp2-client iproute2 iputils-ping openssl stress-ng curl procps"
+    nghttp2-client python3-h2 python3-hpack python3-grpcio python3-websockets iproute2 iputils-ping openssl stress-ng
+    curl procps"
   [browser]="chromium"
   [bench]="python3 nginx-light haproxy postfix strace wrk nghttp2-client openssl procps"
   [fuzz]="clang-14 libclang-rt-14-dev"

@@ -1,0 +1,45 @@
+// The head of an HTTP/2 request: collects the fields as nghttp2 decodes them, then makes a Request of them that
+// handlers can't tell from one of HTTP/1.1 (RFC 9113 8.3: :authority becomes Host; 8.2.3: cookies are joined).
+// nghttp2 has refused malformed fields and pseudo-fields before; here stand the limits and what RFC 9110 asks for.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "conf/conf.hpp"
+#include "http/message.hpp"
+
+namespace genkan::http::h2 {
+
+class RequestHead {
+ public:
+  // False: the limits are passed. What comes after that is only counted.
+  bool add(std::string_view name, std::string_view value, const conf::Http& limits);
+  std::size_t bytes() const noexcept { return bytes_; }
+
+  // Fills method, target, authority, path and fields of `request`, which look into this. Returns 0, or the status to
+  // refuse with.
+  int make(Request& request, const conf::Http& limits);
+  bool is_tunnel() const noexcept { return !protocol_.empty(); }  // extended CONNECT (RFC 8441)
+  std::string_view protocol() const noexcept { return protocol_; }
+
+ private:
+  struct Entry {
+    std::uint32_t name_at, value_at, value_size;
+    std::uint16_t name_size;
+    bool cookie;
+  };
+  int check_target(Request& request, const conf::Http& limits);
+  int check_authority(Request& request);
+  void join_cookies();
+
+  std::string text_;
+  std::vector<Entry> entries_;
+  std::string method_, path_, authority_, scheme_, protocol_;
+  std::string path_store_, host_store_;
+  std::size_t bytes_ = 0, count_ = 0;
+  int refuse_ = 0;
+};
+
+}  // namespace genkan::http::h2
