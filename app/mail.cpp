@@ -41,6 +41,13 @@ smtp::Hooks Mail::hooks() {
     if (!delivery_) return Errc::unavailable;
     return delivery_->exists(user);
   };
+  hooks.check_login = [this](const std::string& user, const std::string& password) -> Result<std::string> {
+    if (!users_) return Errc::unavailable;
+    auto verified = users_->verify(user, password);
+    if (!verified) return verified.error();
+    if (!*verified) return Errc::refused;
+    return (*verified)->address;
+  };
   hooks.node_load = [this](std::string_view node) {
     const auto load = cluster_.load_of(node, Clock::now());
     return load ? *load : -1.0;

@@ -58,6 +58,10 @@ void check_relays(Checker& check) {
     if (relays[i].members.empty()) {
       check.error(place, "the relay `" + relays[i].name + "` has no member", "add a [[smtp.relay.member]] below it");
     }
+    if (relays[i].protocol == "lmtp" && relays[i].implicit_tls)
+      check.error(place + ".implicit_tls", "LMTP has no implicit TLS");
+    if (relays[i].implicit_tls && relays[i].tls == "off")
+      check.error(place + ".tls", "`implicit_tls` with `tls = \"off\"`");
     Names members(check, "member");
     for (std::size_t m = 0; m < relays[i].members.size(); ++m) {
       members.add(relays[i].members[m].address, at(place + ".member", m, "address"));
@@ -74,6 +78,12 @@ void check_smtp(Checker& check) {
   need_relay(check, smtp.relay_for_others, "smtp.relay_for_others");
   Names names(check, "listener");
   for (std::size_t i = 0; i < smtp.listens.size(); ++i) names.add(smtp.listens[i].name, at("smtp.listen", i, "name"));
+  for (std::size_t i = 0; i < smtp.listens.size(); ++i) {
+    const auto& listen = smtp.listens[i];
+    if ((listen.implicit_tls || listen.submission) && check.conf.certificates.empty()) {
+      check.error(at("smtp.listen", i), "this port needs TLS, and there is no [[certificate]]");
+    }
+  }
   if (smtp.enabled && smtp.listens.empty()) {
     check.error("smtp.enabled", "[smtp] is enabled, but has no port", "add a [[smtp.listen]]");
   }

@@ -154,6 +154,9 @@ struct Cluster {
 struct SmtpListen {
   std::string name;
   std::vector<std::string> address;
+  bool implicit_tls = false;  // port 465
+  bool submission = false;    // users of ours only, with AUTH
+  std::vector<base::Cidr> proxy_protocol_from;
 };
 struct SmtpRoute {
   std::vector<std::string> domains;  // "example.org", "*.example.org", "*" (last)
@@ -171,6 +174,11 @@ struct SmtpRelay {
   std::uint32_t connections = 20;  // at once to one member
   milliseconds connect_timeout{30'000};
   milliseconds command_timeout{300'000};
+  std::string protocol = "smtp";      // smtp, lmtp
+  std::string tls = "opportunistic";  // off, opportunistic, required, verified
+  std::string tls_name;               // that the certificate must bear; default: the member's host
+  std::string tls_ca;                 // PEM file; default: the system's
+  bool implicit_tls = false;
 };
 struct Smtp {
   bool enabled = false;
@@ -179,6 +187,8 @@ struct Smtp {
   std::vector<SmtpRoute> routes;
   std::vector<SmtpRelay> relays;
   std::vector<base::Cidr> relay_from;  // clients that may send to any domain
+  std::vector<base::Cidr> xclient_from;
+  std::string bare_newline = "refuse";  // refuse, mend
   std::string relay_for_others;        // group that carries their mail to other domains; empty: refuse
   std::uint64_t max_message = 50ull << 20;
   std::uint32_t max_recipients = 1000;

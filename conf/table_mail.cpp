@@ -12,6 +12,16 @@ Section smtp_listen_section() {
   s.row("name", &SmtpListen::name, unset(text(), "its first address"), "Name for the log and the status page.");
   s.row("address", &SmtpListen::address, required(list_of(endpoint()), "[\"127.0.0.1:8025\"]"),
         "Addresses to listen on, such as [\"0.0.0.0:25\", \"[::]:25\"].");
+  s.row("implicit_tls", &SmtpListen::implicit_tls, flag(),
+        "Speak TLS from the first octet (port 465). Needs a [[certificate]].");
+  s.row("submission", &SmtpListen::submission, flag(),
+        "For mail that users of this node send (ports 587 and 465): they log in with AUTH over TLS, may then write to "
+        "any "
+        "domain, and only in their own name.");
+  s.row(
+      "proxy_protocol_from", &SmtpListen::proxy_protocol_from, list_of(cidr()),
+      "Load balancers in front of this port: a connection from one of these networks must begin with a PROXY protocol "
+      "header (version 1 or 2), which names the real client.");
   return s.take();
 }
 
@@ -45,6 +55,17 @@ Section relay_section() {
   s.row("connect_timeout", &SmtpRelay::connect_timeout, duration(100ms, 10min),
         "Time for a member to accept a connection.");
   s.row("command_timeout", &SmtpRelay::command_timeout, duration(1s, 1h), "Time for a member to answer a command.");
+  s.row("protocol", &SmtpRelay::protocol, words({"smtp", "lmtp"}),
+        "What its members speak. LMTP is for mailbox servers such as Dovecot, which answer for each recipient.");
+  s.row("tls", &SmtpRelay::tls, words({"off", "opportunistic", "required", "verified"}),
+        "TLS to the members: never; when they offer STARTTLS, without asking who they are; always, without asking; "
+        "always, "
+        "with a certificate that is valid for them.");
+  s.row("implicit_tls", &SmtpRelay::implicit_tls, flag(), "TLS from the first octet instead of STARTTLS.");
+  s.row("tls_name", &SmtpRelay::tls_name, unset(text(), "the host in the member's address"),
+        "Name that a member's certificate must be valid for (`tls = \"verified\"`).");
+  s.row("tls_ca", &SmtpRelay::tls_ca, unset(example(path(), "\"/etc/genkan/mail-ca.pem\""), "the system's"),
+        "PEM file with the certificate authorities to trust (`tls = \"verified\"`).");
   s.many("member", &SmtpRelay::members, member_section());
   return s.take();
 }
@@ -57,12 +78,18 @@ void smtp_sender_rows(SectionOf<Smtp>& s) {
         "Clients that may send to any domain, such as [\"127.0.0.0/8\", \"192.0.2.0/24\"]. Never the whole world: that "
         "is an "
         "open relay.");
+  s.row("xclient_from", &Smtp::xclient_from, unset(list_of(cidr()), "nobody"),
+        "Mail proxies that are believed when they say with XCLIENT or XFORWARD who the real client is.");
   s.row("relay_for_others", &Smtp::relay_for_others, unset(text(), "such mail is refused"),
         "The [[smtp.relay]] that carries mail from `relay_from` to domains without a route.");
 }
 
 void smtp_limit_rows(SectionOf<Smtp>& s) {
   s.row("max_message", &Smtp::max_message, size(1024), "The largest message that is accepted (RFC 1870, SIZE).");
+  s.row("bare_newline", &Smtp::bare_newline, words({"refuse", "mend"}),
+        "A CR or LF that stands alone in a message: refuse the message, or mend it (LF becomes CRLF, CR a space). It "
+        "is never "
+        "passed on, and never ends a message.");
   s.row("max_recipients", &Smtp::max_recipients, number(100, 100'000), "Recipients of one message.");
   s.row("max_connections", &Smtp::max_connections, number(1, 100'000), "Sessions at once; further clients get 421.");
   s.row("max_connections_per_address", &Smtp::max_connections_per_address, number(1, 100'000),

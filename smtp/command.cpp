@@ -13,11 +13,12 @@ struct VerbName {
 };
 
 constexpr std::array kVerbs = {
-    VerbName{"MAIL", Verb::mail}, VerbName{"RCPT", Verb::rcpt}, VerbName{"DATA", Verb::data},
-    VerbName{"EHLO", Verb::ehlo}, VerbName{"QUIT", Verb::quit}, VerbName{"RSET", Verb::rset},
-    VerbName{"BDAT", Verb::bdat}, VerbName{"HELO", Verb::helo}, VerbName{"NOOP", Verb::noop},
-    VerbName{"HELP", Verb::help}, VerbName{"VRFY", Verb::vrfy}, VerbName{"EXPN", Verb::expn},
-    VerbName{"AUTH", Verb::auth}, VerbName{"LHLO", Verb::lhlo}, VerbName{"STARTTLS", Verb::starttls},
+    VerbName{"MAIL", Verb::mail},       VerbName{"RCPT", Verb::rcpt},         VerbName{"DATA", Verb::data},
+    VerbName{"EHLO", Verb::ehlo},       VerbName{"QUIT", Verb::quit},         VerbName{"RSET", Verb::rset},
+    VerbName{"BDAT", Verb::bdat},       VerbName{"HELO", Verb::helo},         VerbName{"NOOP", Verb::noop},
+    VerbName{"HELP", Verb::help},       VerbName{"VRFY", Verb::vrfy},         VerbName{"EXPN", Verb::expn},
+    VerbName{"AUTH", Verb::auth},       VerbName{"LHLO", Verb::lhlo},         VerbName{"STARTTLS", Verb::starttls},
+    VerbName{"XCLIENT", Verb::xclient}, VerbName{"XFORWARD", Verb::xforward},
 };
 
 bool is_keyword(std::string_view text) noexcept {
@@ -109,6 +110,8 @@ Fault mail_parameter(std::string_view key, std::string_view value, bool has_valu
   if (base::iequals(key, "BODY")) {
     if (base::iequals(value, "8BITMIME"))
       out.body = BodyType::eight_bit;
+    else if (base::iequals(value, "BINARYMIME"))
+      out.body = BodyType::binary;
     else if (!base::iequals(value, "7BIT"))
       return Fault::bad_parameter;
     return once(2) ? Fault::none : Fault::bad_parameter;
@@ -129,6 +132,15 @@ Fault mail_parameter(std::string_view key, std::string_view value, bool has_valu
   if (base::iequals(key, "ENVID")) {
     out.envid = value;
     return once(16) && !value.empty() && value.size() <= 100 && valid_xtext(value) ? Fault::none : Fault::bad_parameter;
+  }
+  if (base::iequals(key, "REQUIRETLS")) {
+    out.require_tls = true;
+    return once(32) && !has_value ? Fault::none : Fault::bad_parameter;
+  }
+  if (base::iequals(key, "AUTH")) {
+    out.auth = true;
+    const bool good = value == "<>" || (!value.empty() && valid_xtext(value));
+    return once(64) && good ? Fault::none : Fault::bad_parameter;
   }
   return Fault::unknown_parameter;
 }
@@ -171,7 +183,16 @@ CommandView parse_command(std::string_view line) noexcept {
 }
 
 std::size_t line_limit(Verb verb) noexcept {
-  return verb == Verb::mail || verb == Verb::rcpt ? kMaxLine : kMaxPlainLine;
+  switch (verb) {
+    case Verb::mail:
+    case Verb::rcpt:
+    case Verb::auth:
+    case Verb::xclient:
+    case Verb::xforward:
+      return kMaxLine;
+    default:
+      return kMaxPlainLine;
+  }
 }
 
 Fault parse_mail(std::string_view argument, MailArguments& out) {
@@ -220,6 +241,20 @@ bool valid_xtext(std::string_view text) noexcept {
     }
   }
   return true;
+}
+
+std::string decode_xtext(std::string_view text) {
+  std::string plain;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '+' && i + 2 < text.size()) {
+      const auto octet = base::parse_hex(text.substr(i + 1, 2)).value_or('?');
+      plain += octet < 0x20 || octet == 0x7f ? '?' : static_cast<char>(octet);
+      i += 2;
+    } else {
+      plain += text[i];
+    }
+  }
+  return plain;
 }
 
 }  // namespace genkan::smtp

@@ -28,6 +28,10 @@ std::size_t find(std::string_view text, char c) noexcept {
 
 std::size_t ContentReader::feed(std::string_view in, std::string& out) {
   std::size_t used = 0;
+  if (framing_ == Framing::binary && state_ != State::done) {
+    put(in, out);
+    used = in.size();
+  }
   while (used < in.size() && state_ != State::done) {
     const auto rest = in.substr(used);
     used += state_ == State::middle ? run(rest, out) : step(rest, out);
@@ -140,6 +144,7 @@ void ContentReader::put(std::string_view octets, std::string& out) {
 }
 
 void ContentReader::finish_chunks(std::string& out) {
+  if (framing_ == Framing::binary) state_ = State::done;
   if (state_ == State::cr) bare_cr(out);
   if (state_ == State::middle) put("\r\n", out);
   state_ = State::done;

@@ -8,6 +8,8 @@
 //   line_start --"."--> dot --CR--> dot_cr --LF--> done        (DATA only)
 //   line_start, middle --CR--> cr --LF--> line_start
 //
+// Binary content (RFC 3030 3) is taken as it is: it travels in counted chunks only, to next hops that take it so.
+//
 // RFC 5321 4.1.1.4, 4.5.2 (transparency), 2.3.8 (line ends); RFC 3030 2 (chunks hold no dots).
 #pragma once
 
@@ -30,7 +32,7 @@ struct ContentFacts {
 
 class ContentReader {
  public:
-  enum class Framing { dots, chunks };
+  enum class Framing { dots, chunks, binary };
   ContentReader(Framing framing, BareNewline policy, std::uint64_t max_size) noexcept
       : max_size_(max_size), framing_(framing), policy_(policy) {}
 

@@ -23,6 +23,7 @@ struct Envelope {
   Ret ret = Ret::unset;
   BodyType body = BodyType::seven_bit;
   bool utf8 = false;
+  bool require_tls = false;  // RFC 8689: only over verified TLS, or not at all
   std::vector<Recipient> recipients;
 };
 

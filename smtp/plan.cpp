@@ -13,10 +13,30 @@ Plan::Plan(conf::ConfPtr c, std::shared_ptr<const net::TlsServer> server, std::s
   session.max_recipients = mail.max_recipients;
   session.max_errors = mail.max_errors;
   session.tls = tls_server != nullptr;
+  session.bare_newline = mail.bare_newline == "mend" ? BareNewline::mend : BareNewline::refuse;
+  relay_from = mail.relay_from;
+  xclient_from = mail.xclient_from;
   retry.first = mail.retry_first;
   retry.max = mail.retry_max;
   retry.expire = mail.expire;
   retry.delay_notice = mail.delay_notice;
+}
+
+Result<std::shared_ptr<const Plan>> Plan::make(conf::ConfPtr conf, std::shared_ptr<const net::TlsServer> server,
+                                               std::shared_ptr<const net::TlsClient> client, std::string& why) {
+  auto plan = std::make_shared<Plan>(std::move(conf), std::move(server), std::move(client));
+  for (const auto& relay : plan->smtp().relays) {
+    if (relay.tls != "verified") continue;
+    net::TlsClient::Options options;
+    options.ca_file = relay.tls_ca;
+    auto made = net::TlsClient::make(options, why);
+    if (!made) {
+      why = "smtp.relay `" + relay.name + "`: " + why;
+      return made.error();
+    }
+    plan->verifying.emplace(relay.name, *made);
+  }
+  return std::shared_ptr<const Plan>(std::move(plan));
 }
 
 const conf::SmtpRelay* Plan::relay(std::string_view name) const noexcept {

@@ -31,6 +31,7 @@ struct Server::Impl {
   ClientCounts counts;
   std::shared_ptr<net::ConnectionLimit> limit = std::make_shared<net::ConnectionLimit>();
   std::vector<net::ListenSocket> sockets;
+  std::vector<std::shared_ptr<const Entrance>> entrances;  // of the socket at the same place
   std::unique_ptr<net::Offload> files;
   std::unique_ptr<Spool> spool;
   std::unique_ptr<Shared> shared;
@@ -52,6 +53,7 @@ Server::~Server() { stop(); }
 
 Result<void> Server::listen(const conf::Conf& conf, std::string& why) {
   for (const auto& row : conf.smtp.listens) {
+    const auto entrance = std::make_shared<const Entrance>(row);
     for (const auto& text : row.address) {
       const auto address = base::Endpoint::parse(text);
       if (!address) {
@@ -64,6 +66,7 @@ Result<void> Server::listen(const conf::Conf& conf, std::string& why) {
         return socket.error();
       }
       impl_->sockets.push_back(std::move(*socket));
+      impl_->entrances.push_back(entrance);
     }
   }
   return {};
@@ -90,7 +93,9 @@ Result<void> Server::start(conf::ConfPtr conf, std::shared_ptr<const net::TlsSer
   im.files = std::make_unique<net::Offload>(kOffloadThreads);
   // Over max_connections a session says 421; only over this the listener closes without a word.
   im.limit->max = conf->smtp.max_connections + kPolitely;
-  auto plan = std::make_shared<const Plan>(conf, std::move(tls), im.tls_client);
+  auto made = Plan::make(conf, std::move(tls), im.tls_client, why);
+  if (!made) return made.error();
+  const PlanPtr plan = std::move(*made);
   im.shared.reset(new Shared{*im.spool, im.telemetry, *im.files, im.hooks, DeliveryMetrics(im.telemetry.metrics), {}});
   const auto count = im.workers.count();
   for (int i = 0; i < count; ++i) {
@@ -138,9 +143,10 @@ void Server::Impl::start_worker(int index) {
   const auto at = static_cast<std::size_t>(index);
   auto& front = *fronts[at];
   dispatchers[at]->start();
-  for (const auto& socket : sockets) {
-    const auto accept = [&front](std::unique_ptr<net::Transport> transport) {
-      auto session = std::make_unique<ServerSession>(front, std::move(transport));
+  for (std::size_t i = 0; i < sockets.size(); ++i) {
+    const auto& socket = sockets[i];
+    const auto accept = [&front, entrance = entrances[i]](std::unique_ptr<net::Transport> transport) {
+      auto session = std::make_unique<ServerSession>(front, entrance, std::move(transport));
       net::spawn(front.loop, ServerSession::serve(std::move(session)));
     };
     auto listener = std::make_unique<net::Listener>(front.loop, socket.fd(index), telemetry, limit, accept);
@@ -148,9 +154,11 @@ void Server::Impl::start_worker(int index) {
   }
 }
 
-Result<void> Server::reload(conf::ConfPtr conf, std::shared_ptr<const net::TlsServer> tls, std::string&) {
+Result<void> Server::reload(conf::ConfPtr conf, std::shared_ptr<const net::TlsServer> tls, std::string& why) {
   auto& im = *impl_;
-  auto plan = std::make_shared<const Plan>(std::move(conf), std::move(tls), im.tls_client);
+  auto made = Plan::make(std::move(conf), std::move(tls), im.tls_client, why);
+  if (!made) return made.error();
+  const PlanPtr plan = std::move(*made);
   im.workers.on_each([&](int i) {
     const auto at = static_cast<std::size_t>(i);
     im.fronts[at]->plan = plan;

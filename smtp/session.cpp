@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "base/text.hpp"
 #include "smtp/reply.hpp"
 
 namespace genkan::smtp {
@@ -27,6 +28,7 @@ void Session::reset() noexcept {
 }
 
 Want Session::bad_line(LineFault fault, std::string& out) {
+  login_.abandon();
   switch (fault) {
     case LineFault::too_long:
       return error(500, "5.5.2", "line too long", out);
@@ -39,6 +41,7 @@ Want Session::bad_line(LineFault fault, std::string& out) {
 }
 
 Want Session::line(std::string_view line, const Moment& moment, std::string& out) {
+  if (login_.active()) return login_step(login_.response(line, out), out);
   const auto command = parse_command(line);
   if (line.size() + 2 > line_limit(command.verb)) return bad_line(LineFault::too_long, out);
   switch (command.verb) {
@@ -56,6 +59,11 @@ Want Session::line(std::string_view line, const Moment& moment, std::string& out
       return on_bdat(command.argument, out);
     case Verb::starttls:
       return on_starttls(command.argument, out);
+    case Verb::auth:
+      return on_auth(command.argument, out);
+    case Verb::xclient:
+    case Verb::xforward:
+      return on_claim(command, out);
     default:
       return on_other(command, out);
   }
@@ -71,11 +79,33 @@ Want Session::on_hello(bool extended, std::string_view argument, std::string& ou
     put_reply(out, 250, "", options_.hostname);
     return Want::command;
   }
-  out += "250-" + options_.hostname + "\r\n";
-  out += "250-PIPELINING\r\n250-SIZE " + std::to_string(options_.max_message) + "\r\n";
-  if (options_.tls && !tls_) out += "250-STARTTLS\r\n";
-  out += "250-ENHANCEDSTATUSCODES\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250-DSN\r\n250 CHUNKING\r\n";
+  offer(out);
   return Want::command;
+}
+
+void Session::offer(std::string& out) const {
+  const auto line = [&](std::string_view text) {
+    out += "250-";
+    out += text;
+    out += "\r\n";
+  };
+  line(options_.hostname);
+  line("PIPELINING");
+  line("SIZE " + std::to_string(options_.max_message));
+  if (options_.tls && !tls_) line("STARTTLS");
+  if (tls_) line("REQUIRETLS");
+  if (role_.submission && tls_ && user_.empty()) line("AUTH PLAIN LOGIN");
+  if (role_.proxy) {
+    line(kXclientOffer);
+    line(kXforwardOffer);
+  }
+  line("ENHANCEDSTATUSCODES");
+  line("8BITMIME");
+  line("BINARYMIME");
+  line("SMTPUTF8");
+  line("DSN");
+  line("LIMITS RCPTMAX=" + std::to_string(options_.max_recipients));
+  out += "250 CHUNKING\r\n";
 }
 
 Want Session::bad_argument(Fault fault, bool sender, std::string& out) {
@@ -96,10 +126,27 @@ Want Session::bad_argument(Fault fault, bool sender, std::string& out) {
 Want Session::on_mail(std::string_view argument, const Moment& moment, std::string& out) {
   if (state_ == State::start) return error(503, "5.5.1", "send EHLO first", out);
   if (state_ != State::greeted) return error(503, "5.5.1", "nested MAIL", out);
+  if (role_.submission && user_.empty()) return error(530, "5.7.0", "authentication required", out);
   MailArguments mail;
   if (const auto fault = parse_mail(argument, mail); fault != Fault::none) return bad_argument(fault, true, out);
+  // A parameter belongs to an extension that was offered.
+  if ((mail.auth && !role_.submission) || (mail.require_tls && !tls_))
+    return bad_argument(Fault::unknown_parameter, true, out);
+  return judge_mail(mail, moment, out);
+}
+
+// Submissions come in the sender's own name, a tag aside (RFC 6409 6.1).
+bool Session::may_send_as(const AddressView& from) const {
+  if (from.is_null()) return true;
+  const auto local = local_of(from.text);
+  return base::iequals(local.substr(0, local.find('+')) + "@" + std::string(from.domain), user_) ||
+         base::iequals(local + "@" + std::string(from.domain), user_);
+}
+
+Want Session::judge_mail(const MailArguments& mail, const Moment& moment, std::string& out) {
   if (mail.from.non_ascii && !mail.utf8) return error(553, "5.6.7", "a UTF-8 address needs SMTPUTF8", out);
   if (!mail.from.is_null() && mail.from.domain.empty()) return error(501, "5.1.7", "bad address syntax", out);
+  if (role_.submission && !may_send_as(mail.from)) return error(553, "5.7.1", "that is not your address", out);
   const auto size = mail.size.value_or(0);
   if (size > options_.max_message) return error(552, "5.3.4", "message too large", out);
   if (size >= moment.room) {
@@ -111,6 +158,7 @@ Want Session::on_mail(std::string_view argument, const Moment& moment, std::stri
   envelope_.ret = mail.ret;
   envelope_.body = mail.body;
   envelope_.utf8 = mail.utf8;
+  envelope_.require_tls = mail.require_tls;
   state_ = State::mail;
   put_reply(out, 250, "2.1.0", "sender ok");
   return Want::command;
@@ -156,6 +204,7 @@ Want Session::on_data(std::string_view argument, const Moment& moment, std::stri
   // With every RCPT refused a pipelining client still sends DATA (RFC 2920 3.1): it must not get 354.
   if (state_ == State::mail) return error(554, "5.5.1", "no valid recipients", out);
   if (state_ != State::rcpt) return error(503, "5.5.1", "need RCPT before DATA", out);
+  if (envelope_.body == BodyType::binary) return error(503, "5.5.1", "BINARYMIME needs BDAT", out);
   if (moment.more_buffered) {
     put_reply(out, 554, "5.5.0", "sent content without waiting for 354, closing");
     return Want::close;
@@ -195,15 +244,6 @@ Want Session::on_bdat(std::string_view argument, std::string& out) {
   return Want::chunk;
 }
 
-Want Session::on_starttls(std::string_view argument, std::string& out) {
-  if (!options_.tls) return error(502, "5.5.1", "not available", out);
-  if (tls_) return error(503, "5.5.1", "TLS is active", out);
-  if (!argument.empty()) return error(501, "5.5.4", "STARTTLS takes no argument", out);
-  if (state_ == State::start) return error(503, "5.5.1", "send EHLO first", out);
-  put_reply(out, 220, "2.0.0", "go ahead");
-  return Want::start_tls;
-}
-
 Want Session::on_other(const CommandView& command, std::string& out) {
   switch (command.verb) {
     case Verb::quit:
@@ -226,7 +266,6 @@ Want Session::on_other(const CommandView& command, std::string& out) {
       put_reply(out, 252, "2.5.2", "send some mail, I will try my best");
       break;
     case Verb::expn:
-    case Verb::auth:
       return error(502, "5.5.1", "not available", out);
     default:
       return error(500, "5.5.2", "unknown command", out);
@@ -286,26 +325,12 @@ Want Session::stored(bool good, bool full, std::string_view id, std::string& out
   return Want::command;
 }
 
-void Session::tls_started() {
-  tls_ = true;
-  state_ = State::start;
-  envelope_ = Envelope();
-  helo_.clear();
-  extended_ = false;
-}
-
 void Session::shutting_down(std::string& out) const {
   put_reply(out, 421, "4.3.2", options_.hostname + " is going down, try again");
 }
 
 void Session::timed_out(std::string& out) const {
   put_reply(out, 421, "4.4.2", options_.hostname + " timed out, closing");
-}
-
-std::string_view Session::protocol() const noexcept {
-  if (envelope_.utf8) return tls_ ? "UTF8SMTPS" : "UTF8SMTP";
-  if (!extended_) return "SMTP";
-  return tls_ ? "ESMTPS" : "ESMTP";
 }
 
 }  // namespace genkan::smtp

@@ -10,7 +10,7 @@
 // for 354 is cut off, because its content would be read as commands or the reverse.
 //
 // RFC 5321 (SMTP), 2920 (PIPELINING), 1870 (SIZE), 6152 (8BITMIME), 6531 (SMTPUTF8), 3030 (CHUNKING), 3461 (DSN), 2034
-// (ENHANCEDSTATUSCODES), 3207 (STARTTLS).
+// (ENHANCEDSTATUSCODES), 3207 (STARTTLS), 4954 (AUTH), 6409 (submission), 8689 (REQUIRETLS), 9422 (LIMITS).
 #pragma once
 
 #include <cstdint>
@@ -20,6 +20,8 @@
 #include "smtp/command.hpp"
 #include "smtp/content.hpp"
 #include "smtp/envelope.hpp"
+#include "smtp/login.hpp"
+#include "smtp/xclient.hpp"
 
 namespace genkan::smtp {
 
@@ -33,6 +35,12 @@ struct SessionOptions {
   BareNewline bare_newline = BareNewline::refuse;
 };
 
+// What this port and this client may do.
+struct SessionRole {
+  bool submission = false;  // AUTH is offered over TLS, and nothing is taken without it
+  bool proxy = false;       // XCLIENT and XFORWARD are believed
+};
+
 // What the driver has to do after the reply text is in `out`.
 enum class Want {
   command,    // read the next line
@@ -41,10 +49,13 @@ enum class Want {
   chunk,      // read session.chunk_size() octets of content; then chunk_ended()
   store,      // make envelope and content durable, then stored()
   start_tls,  // send, drop what is buffered, handshake, then tls_started()
+  login,      // check session.credentials(), then login_judged()
+  claim,      // the client is who session.claim() says: from now on, or with claim_is_client() in every respect
   close,      // send, then close
 };
 
 enum class Verdict { accept, relay_denied, unknown_user, try_later };
+enum class LoginVerdict { good, bad, try_later };
 
 // Facts of the moment that a line is judged by.
 struct Moment {
@@ -56,7 +67,7 @@ enum class LineFault { too_long, bare_newline, nul };
 
 class Session {
  public:
-  explicit Session(const SessionOptions& options) : options_(options) {}
+  explicit Session(const SessionOptions& options, SessionRole role = {}) : options_(options), role_(role) {}
 
   void greet(std::string& out) const;
   Want line(std::string_view line, const Moment& moment, std::string& out);
@@ -64,6 +75,15 @@ class Session {
 
   const AddressView& asked() const noexcept { return asked_.to; }  // valid until the next call
   Want recipient_judged(Verdict verdict, std::string& out);
+
+  const Credentials& credentials() const noexcept { return login_.credentials(); }
+  // `user`: the account, "name@domain" in lower case.
+  Want login_judged(LoginVerdict verdict, std::string user, std::string& out);
+  const std::string& user() const noexcept { return user_; }  // logged in; empty: not
+
+  const ClientClaim& claim() const noexcept { return claim_; }
+  bool claim_is_client() const noexcept { return state_ == State::start; }  // XCLIENT, not XFORWARD
+  void set_role(SessionRole role) noexcept { role_ = role; }
 
   std::uint64_t chunk_size() const noexcept { return chunk_.size; }
   bool chunk_wanted() const noexcept { return chunk_wanted_; }  // false: swallow it, its reply is written already
@@ -77,6 +97,7 @@ class Session {
   Want stored(bool good, bool full, std::string_view id, std::string& out);
 
   void tls_started();
+  void tls_from_the_start() noexcept { tls_ = true; }
   void shutting_down(std::string& out) const;
   void timed_out(std::string& out) const;
 
@@ -89,6 +110,12 @@ class Session {
  private:
   enum class State : std::uint8_t { start, greeted, mail, rcpt, chunks, chunks_failed };
 
+  void offer(std::string& out) const;
+  Want judge_mail(const MailArguments& mail, const Moment& moment, std::string& out);
+  bool may_send_as(const AddressView& from) const;
+  Want on_auth(std::string_view argument, std::string& out);
+  Want login_step(LoginMachine::Step step, std::string& out);
+  Want on_claim(const CommandView& command, std::string& out);
   Want on_hello(bool extended, std::string_view argument, std::string& out);
   Want on_mail(std::string_view argument, const Moment& moment, std::string& out);
   Want on_rcpt(std::string_view argument, std::string& out);
@@ -103,6 +130,10 @@ class Session {
   void reset() noexcept;
 
   const SessionOptions& options_;
+  SessionRole role_;
+  LoginMachine login_;
+  ClientClaim claim_;
+  std::string user_;
   Envelope envelope_;
   std::string helo_;
   RcptArguments asked_;

@@ -25,7 +25,7 @@ std::size_t stuff_dots(std::string_view content, std::size_t from, std::size_t l
   return from;
 }
 
-net::Task<Result<std::unique_ptr<Connection>>> Connection::open(net::Loop& loop, base::Endpoint to,
+net::Task<Result<std::unique_ptr<Connection>>> Connection::open(net::Loop& loop, base::Endpoint to, std::string host,
                                                                 const ClientOptions& options, std::string* why) {
   const auto name = to.text();
   auto connected = co_await net::connect(loop, std::move(to), loop.now() + options.connect_timeout);
@@ -35,12 +35,20 @@ net::Task<Result<std::unique_ptr<Connection>>> Connection::open(net::Loop& loop,
   }
   std::unique_ptr<Connection> connection(new Connection(std::move(*connected), options));
   connection->transport_->write_timeout(options.command_timeout);
-  auto ready = co_await connection->introduce(options, name, why);
+  if (!options.tls_name.empty()) host = options.tls_name;
+  auto ready = co_await connection->introduce(name, std::move(host), why);
   if (!ready) co_return ready.error();
   co_return std::move(connection);
 }
 
-net::Task<Result<void>> Connection::introduce(const ClientOptions& options, std::string peer, std::string* why) {
+net::Task<Result<void>> Connection::introduce(std::string peer, std::string host, std::string* why) {
+  if (options_.implicit_tls) {
+    auto secured = co_await secure_now(host, true, why);
+    if (!secured) {
+      *why = peer + ": " + *why;
+      co_return secured.error();
+    }
+  }
   auto greeting = co_await read_reply(options_.command_timeout);
   if (!greeting) {
     *why = peer + ": no greeting: " + greeting.error().message();
@@ -55,18 +63,43 @@ net::Task<Result<void>> Connection::introduce(const ClientOptions& options, std:
     *why = peer + ": " + *why;
     co_return said.error();
   }
-  if (!features_.start_tls || !options.tls) co_return Result<void>();
-  auto secured = co_await start_tls(peer);
+  if (!options_.tls || encrypted()) co_return Result<void>();
+  auto secured = co_await secure_now(host, false, why);
   if (!secured) {
-    *why = peer + ": STARTTLS: " + secured.error().message();
+    *why = peer + ": " + *why;
+    co_return secured.error();
+  }
+  if (!encrypted()) co_return Result<void>();
+  co_return co_await hello(why);
+}
+
+// TLS as the options want it; success without it only where it is not required.
+net::Task<Result<void>> Connection::secure_now(std::string host, bool implicit, std::string* why) {
+  Result<void> done;
+  if (implicit) {
+    transport_->read_timeout(options_.command_timeout);
+    auto stream = options_.tls->connect(host);
+    done = co_await transport_->handshake(std::move(stream));
+  } else if (features_.start_tls) {
+    done = co_await start_tls(host);
+  }
+  if (!done) {
+    *why = "TLS: " + done.error().message();
     co_return Errc::tls_failed;
   }
-  co_return co_await hello(why);
+  if (options_.tls_required && !encrypted()) {
+    *why = "TLS is required and not offered";
+    co_return Errc::tls_failed;
+  }
+  co_return Result<void>();
 }
 
 net::Task<Result<void>> Connection::hello(std::string* why) {
   features_ = Features();
-  for (const auto* verb : {"EHLO ", "HELO "}) {
+  features_.lmtp = options_.lmtp;
+  const char* const verbs[] = {options_.lmtp ? "LHLO " : "EHLO ", "HELO "};
+  for (const auto* verb : verbs) {
+    const bool last = options_.lmtp || verb[0] == 'H';
     const auto line = verb + options_.hostname + "\r\n";
     auto sent = co_await transport_->write(line);
     if (!sent) {
@@ -79,16 +112,17 @@ net::Task<Result<void>> Connection::hello(std::string* why) {
       co_return reply.error();
     }
     if (reply->positive()) {
-      if (verb[0] == 'E') features_ = parse_features(*reply);
+      if (verb[0] != 'H') features_ = parse_features(*reply);
+      features_.lmtp = options_.lmtp;
       co_return Result<void>();
     }
     *why = reply->text();
-    if (!reply->permanent()) break;
+    if (last || !reply->permanent()) break;
   }
   co_return Errc::refused;
 }
 
-net::Task<Result<void>> Connection::start_tls(std::string peer) {
+net::Task<Result<void>> Connection::start_tls(std::string host) {
   auto sent = co_await transport_->write("STARTTLS\r\n");
   if (!sent) co_return sent.error();
   auto reply = co_await read_reply(options_.command_timeout);
@@ -96,7 +130,7 @@ net::Task<Result<void>> Connection::start_tls(std::string peer) {
   if (reply->code != 220) co_return Result<void>();  // offered but not now: go on in the clear
   // Anything behind the 220 came in the clear and would be taken for an answer inside TLS.
   if (in_at_ != in_.size()) co_return Errc::malformed;
-  auto stream = options_.tls->connect(peer.substr(0, peer.rfind(':')));
+  auto stream = options_.tls->connect(host);
   transport_->read_timeout(options_.command_timeout);
   co_return co_await transport_->handshake(std::move(stream));
 }
@@ -121,7 +155,8 @@ net::Task<Result<Reply>> Connection::read_reply(Duration timeout) {
   }
 }
 
-net::Task<Result<void>> Connection::send_content(std::string_view content, bool dot_lines) {
+net::Task<Result<void>> Connection::send_content(std::string_view content, bool dot_lines, bool chunk) {
+  if (chunk) co_return co_await transport_->write(content);
   if (!dot_lines) co_return co_await transport_->write(content, ".\r\n");
   std::string piece;
   for (std::size_t at = 0; at < content.size();) {
@@ -136,7 +171,7 @@ net::Task<Result<void>> Connection::send_content(std::string_view content, bool 
 net::Task<bool> Connection::deliver(Transaction& transaction, std::string_view content, bool dot_lines) {
   std::string out;
   auto step = transaction.start(out);
-  while (step == Transaction::Step::replies || step == Transaction::Step::content) {
+  while (step != Transaction::Step::finished && step != Transaction::Step::broken) {
     if (!out.empty()) {
       auto sent = co_await transport_->write(out);
       out.clear();
@@ -146,14 +181,15 @@ net::Task<bool> Connection::deliver(Transaction& transaction, std::string_view c
       }
     }
     auto timeout = options_.command_timeout;
-    if (step == Transaction::Step::content) {
-      auto sent = co_await send_content(content, dot_lines);
+    if (step != Transaction::Step::replies) {
+      const bool chunk = step == Transaction::Step::chunk;
+      auto sent = co_await send_content(content, dot_lines, chunk);
       if (!sent) {
         transaction.lost("connection lost while sending the content: " + sent.error().message());
         co_return false;
       }
-      timeout = options_.content_timeout;
     }
+    if (transaction.in_doubt()) timeout = options_.content_timeout;
     auto reply = co_await read_reply(timeout);
     if (!reply) {
       transaction.lost("no answer: " + reply.error().message());

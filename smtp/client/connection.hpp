@@ -23,12 +23,19 @@ struct ClientOptions {
   Duration command_timeout = std::chrono::seconds(300);
   Duration content_timeout = std::chrono::seconds(600);  // for the answer to the content (RFC 5321 4.5.3.2.6)
   std::shared_ptr<const net::TlsClient> tls;             // null: never
+  bool tls_required = false;                             // else in the clear where it is not offered
+  bool tls_verified = false;                             // `tls` asks who the peer is
+  bool implicit_tls = false;
+  bool lmtp = false;
+  std::string tls_name;  // what the certificate must be valid for; empty: the host that was asked for
 };
 
 class Connection {
  public:
   // Failure: `why` is a sentence with the peer's words; `greeted_badly` tells 4yz/5yz from a network that failed.
-  static net::Task<Result<std::unique_ptr<Connection>>> open(net::Loop& loop, base::Endpoint to,
+  // `host`: the name that led to the address. `options` must outlive the connection. Errc::tls_failed: as required, or
+  // broken.
+  static net::Task<Result<std::unique_ptr<Connection>>> open(net::Loop& loop, base::Endpoint to, std::string host,
                                                              const ClientOptions& options, std::string* why);
 
   // Carries one transaction to its end; every outcome is set afterwards. True: the connection can take another.
@@ -40,14 +47,16 @@ class Connection {
   bool peer_closed() const noexcept { return transport_->peer_closed(); }
   const Features& features() const noexcept { return features_; }
   bool encrypted() const noexcept { return transport_->tls() != nullptr; }
+  bool secure() const noexcept { return encrypted() && options_.tls_verified; }
 
  private:
   Connection(std::unique_ptr<net::Transport> transport, const ClientOptions& options)
       : transport_(std::move(transport)), options_(options) {}
-  net::Task<Result<void>> introduce(const ClientOptions& options, std::string peer, std::string* why);
+  net::Task<Result<void>> introduce(std::string peer, std::string host, std::string* why);
   net::Task<Result<void>> hello(std::string* why);
-  net::Task<Result<void>> start_tls(std::string peer);
-  net::Task<Result<void>> send_content(std::string_view content, bool dot_lines);
+  net::Task<Result<void>> start_tls(std::string host);
+  net::Task<Result<void>> secure_now(std::string host, bool implicit, std::string* why);
+  net::Task<Result<void>> send_content(std::string_view content, bool dot_lines, bool chunk);
   net::Task<Result<Reply>> read_reply(Duration timeout);
 
   std::unique_ptr<net::Transport> transport_;

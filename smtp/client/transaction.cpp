@@ -31,6 +31,17 @@ void put_notify(std::uint8_t notify, std::string& out) {
   add(kNotifyDelay, "DELAY");
 }
 
+void read_limits(std::string_view text, Features& features) {
+  for (const auto word : base::split(text, ' ')) {
+    const auto equals = word.find('=');
+    if (equals == std::string_view::npos) continue;
+    const auto value = base::parse_uint(word.substr(equals + 1));
+    if (!value || *value == 0 || *value > 999'999) continue;  // RFC 9422 4: 1 to 6 digits, not 0
+    if (base::iequals(word.substr(0, equals), "RCPTMAX")) features.max_recipients = static_cast<std::uint32_t>(*value);
+    if (base::iequals(word.substr(0, equals), "MAILMAX")) features.max_messages = static_cast<std::uint32_t>(*value);
+  }
+}
+
 }  // namespace
 
 Features parse_features(const Reply& ehlo) {
@@ -44,6 +55,10 @@ Features parse_features(const Reply& ehlo) {
     if (base::iequals(word, "SMTPUTF8")) features.utf8 = true;
     if (base::iequals(word, "DSN")) features.dsn = true;
     if (base::iequals(word, "STARTTLS")) features.start_tls = true;
+    if (base::iequals(word, "CHUNKING")) features.chunking = true;
+    if (base::iequals(word, "BINARYMIME")) features.binary = true;
+    if (base::iequals(word, "REQUIRETLS")) features.require_tls = true;
+    if (base::iequals(word, "LIMITS")) read_limits(line.substr(word.size()), features);
     if (base::iequals(word, "SIZE")) {
       features.size_known = true;
       if (word.size() < line.size()) features.size = base::parse_uint(base::trim(line.substr(word.size()))).value_or(0);
@@ -68,6 +83,14 @@ bool Transaction::refuse_early() {
     reply.lines.emplace_back("5.3.4 message is larger than the next hop takes");
   } else if (utf8_needed && !features_.utf8) {
     reply.lines.emplace_back("5.6.7 the next hop does not take UTF-8 addresses");
+  } else if (delivery_.envelope->utf8 && delivery_.utf8_header && !features_.utf8) {
+    reply.lines.emplace_back("5.6.9 the next hop does not take UTF-8 header fields");
+  } else if (binary() && !(features_.chunking && features_.binary)) {
+    reply.lines.emplace_back("5.6.3 the next hop does not take binary content");
+  } else if (delivery_.envelope->require_tls && !delivery_.secure) {
+    reply.lines.emplace_back("5.7.10 TLS to a next hop that proves who it is was required");
+  } else if (delivery_.envelope->require_tls && !features_.require_tls) {
+    reply.lines.emplace_back("5.7.30 the next hop does not support REQUIRETLS");
   } else {
     return false;
   }
@@ -89,8 +112,13 @@ void Transaction::put_mail(std::string& out) const {
   const auto& envelope = *delivery_.envelope;
   out += "MAIL FROM:<" + envelope.sender + ">";
   if (features_.size_known) out += " SIZE=" + std::to_string(delivery_.size);
-  if (features_.eight_bit && (delivery_.eight_bit || envelope.body == BodyType::eight_bit)) out += " BODY=8BITMIME";
+  if (binary()) {
+    out += " BODY=BINARYMIME";
+  } else if (features_.eight_bit && (delivery_.eight_bit || envelope.body == BodyType::eight_bit)) {
+    out += " BODY=8BITMIME";
+  }
   if (features_.utf8 && envelope.utf8) out += " SMTPUTF8";
+  if (envelope.require_tls) out += " REQUIRETLS";
   if (features_.dsn) {
     if (envelope.ret == Ret::full) out += " RET=FULL";
     if (envelope.ret == Ret::headers) out += " RET=HDRS";
@@ -113,7 +141,7 @@ void Transaction::put_rcpt(std::size_t index, std::string& out) const {
 Transaction::Step Transaction::send_group(std::string& out) {
   const auto group = features_.pipelining ? kGroup : 1;
   for (std::size_t i = 0; i < group && sent_ < delivery_.recipients.size(); ++i) put_rcpt(sent_++, out);
-  if (features_.pipelining && sent_ == delivery_.recipients.size() && !data_sent_) {
+  if (features_.pipelining && sent_ == delivery_.recipients.size() && !data_sent_ && !binary()) {
     data_sent_ = true;
     out += "DATA\r\n";
   }
@@ -156,14 +184,7 @@ Transaction::Step Transaction::reply(const Reply& reply, std::string& out) {
     case Phase::data:
       return on_data(reply, out);
     case Phase::content:
-      // 3yz here is no answer to content.
-      if (reply.code < 400 && !reply.positive()) {
-        lost("the next hop gave a wrong answer to the content");
-        return Step::broken;
-      }
-      settle_rest(reply);
-      phase_ = Phase::finished;
-      return Step::finished;
+      return on_content(reply);
     case Phase::empty_content:
       return reset(out);
     case Phase::reset:
@@ -200,6 +221,7 @@ Transaction::Step Transaction::on_rcpt(const Reply& reply, std::string& out) {
   phase_ = Phase::data;
   if (data_sent_) return Step::replies;
   if (accepted_ == 0 || mail_failed_) return reset(out);
+  if (binary()) return send_chunk(out);
   data_sent_ = true;
   out += "DATA\r\n";
   return Step::replies;
@@ -221,6 +243,30 @@ Transaction::Step Transaction::on_data(const Reply& reply, std::string& out) {
   }
   settle_rest(reply);
   return reset(out);
+}
+
+Transaction::Step Transaction::send_chunk(std::string& out) {
+  phase_ = Phase::content;
+  out += "BDAT " + std::to_string(delivery_.size) + " LAST\r\n";
+  return Step::chunk;
+}
+
+Transaction::Step Transaction::on_content(const Reply& reply) {
+  if (reply.code < 400 && !reply.positive()) {  // 3yz is no answer to content
+    lost("the next hop gave a wrong answer to the content");
+    return Step::broken;
+  }
+  if (!features_.lmtp) {
+    settle_rest(reply);
+    phase_ = Phase::finished;
+    return Step::finished;
+  }
+  while (next_final_ < settled_.size() && settled_[next_final_]) ++next_final_;
+  settle(next_final_, reply);
+  while (next_final_ < settled_.size() && settled_[next_final_]) ++next_final_;
+  if (next_final_ < settled_.size()) return Step::replies;
+  phase_ = Phase::finished;
+  return Step::finished;
 }
 
 void Transaction::lost(std::string_view why) {

@@ -5,8 +5,10 @@
 //     --354--> content --reply--> finished
 //     --no recipient taken, or DATA refused--> reset --reply--> finished
 //
+// Binary content goes as one BDAT chunk behind the answers to RCPT. LMTP answers the content once for each recipient.
+//
 // RFC 5321 3.3, 4.1.1; 2920 (pipelining: RCPT may all fail and DATA still get 354, then the content is empty); 1870;
-// 3461.
+// 3461; 2033 (LMTP); 3030 (BDAT); 8689 (REQUIRETLS); 9422 (LIMITS).
 #pragma once
 
 #include <cstdint>
@@ -25,6 +27,9 @@ struct Features {
   bool pipelining = false, eight_bit = false, utf8 = false, dsn = false, start_tls = false;
   bool size_known = false;
   std::uint64_t size = 0;  // 0: no limit said
+  bool chunking = false, binary = false, require_tls = false;
+  bool lmtp = false;
+  std::uint32_t max_recipients = 0, max_messages = 0;  // of a transaction, of a connection; 0: no limit said
 };
 Features parse_features(const Reply& ehlo);
 
@@ -39,6 +44,8 @@ struct Delivery {
   std::vector<const Recipient*> recipients;  // at least one
   std::uint64_t size = 0;                    // octets of content
   bool eight_bit = false;                    // the content has octets over 127
+  bool utf8_header = false;                  // so has its header
+  bool secure = false;                       // the connection is encrypted and we know to whom
 };
 
 class Transaction {
@@ -46,6 +53,7 @@ class Transaction {
   enum class Step {
     replies,   // send what is in `out`, then give reply() one reply at a time until it returns something else
     content,   // send `out`, the content with dot-stuffing and CRLF "." CRLF, then wait for its reply
+    chunk,     // send `out`, then the content as it is, then wait for its reply
     finished,  // outcomes are final; the connection can take the next message
     broken,    // outcomes are final; the connection must be closed
   };
@@ -73,6 +81,9 @@ class Transaction {
   Step on_mail(const Reply& reply, std::string& out);
   Step on_rcpt(const Reply& reply, std::string& out);
   Step on_data(const Reply& reply, std::string& out);
+  Step on_content(const Reply& reply);
+  Step send_chunk(std::string& out);
+  bool binary() const noexcept { return delivery_.envelope->body == BodyType::binary; }
   Step reset(std::string& out);
   void settle(std::size_t index, const Reply& reply);
   void settle_rest(const Reply& reply);
@@ -84,6 +95,7 @@ class Transaction {
   std::vector<bool> settled_;
   Phase phase_ = Phase::mail;
   std::size_t sent_ = 0, answered_ = 0;  // RCPTs
+  std::size_t next_final_ = 0;           // LMTP: whom the next answer to the content is about
   bool data_sent_ = false, mail_failed_ = false;
   std::uint32_t accepted_ = 0, replies_ = 0;
 };

@@ -25,6 +25,7 @@ namespace genkan::smtp {
 struct Hooks {
   DeliverLocal deliver_local;  // empty: local mail is deferred
   UserExists user_exists;      // empty: every local address is taken
+  CheckLogin check_login;      // empty: nobody can log in
   // How loaded the node of a relay member is: 0 idle, 1 full, negative: not known. Thread-safe, quick.
   std::function<double(std::string_view node)> node_load;
 };

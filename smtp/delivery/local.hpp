@@ -1,4 +1,4 @@
-// What this room needs to know of local mailboxes: two functions that app hands in. Both block and run on the offload
+// What this room needs to know of local mailboxes: functions that app hands in. They block and run on the offload
 // pool.
 #pragma once
 
@@ -22,6 +22,9 @@ struct LocalMessage {
 // Durable when it returns. Errc::not_found: no such user (5.1.1); Errc::exhausted: over quota (4.2.2, tried again);
 // every other error: tried again.
 using DeliverLocal = std::function<Result<void>(const LocalMessage&)>;
+
+// The account ("name@domain", lower case) that this name and password open; Errc::refused: none.
+using CheckLogin = std::function<Result<std::string>(const std::string& user, const std::string& password)>;
 
 // Whether "name@domain" (lower case) has a mailbox here.
 using UserExists = std::function<Result<bool>(const std::string& user)>;

@@ -18,6 +18,29 @@ bool all_deferred(const std::vector<Outcome>& outcomes) {
                      [](const Outcome& o) { return o.kind == Outcome::Kind::deferred; });
 }
 
+void set_tls(const conf::SmtpRelay& relay, const Plan& plan, ClientOptions& options) {
+  if (relay.tls == "off") return;
+  options.tls = plan.tls_client;
+  options.tls_required = relay.tls != "opportunistic";
+  options.implicit_tls = relay.implicit_tls;
+  options.tls_name = relay.tls_name;
+  const auto verifying = plan.verifying.find(relay.name);
+  if (verifying == plan.verifying.end()) return;
+  options.tls = verifying->second;
+  options.tls_verified = true;
+}
+
+std::string host_of(std::string_view address) {
+  auto host = address.substr(0, address.rfind(':'));
+  if (host.size() > 2 && host.front() == '[') host = host.substr(1, host.size() - 2);
+  return std::string(host);
+}
+
+bool utf8_in_header(std::string_view content) {
+  const auto header = content.substr(0, content.find("\r\n\r\n"));
+  return std::any_of(header.begin(), header.end(), [](char c) { return static_cast<unsigned char>(c) >= 0x80; });
+}
+
 }  // namespace
 
 RelayLane::RelayLane(Dispatcher& dispatcher, std::string name) : Lane(dispatcher, std::move(name)) {
@@ -46,8 +69,10 @@ void RelayLane::configure(const PlanPtr& plan) {
       options.connect_timeout = relay->connect_timeout;
       options.command_timeout = relay->command_timeout;
       options.content_timeout = 2 * relay->command_timeout;
+      options.lmtp = relay->protocol == "lmtp";
       member->with_tls = options;
-      member->with_tls.tls = plan->tls_client;
+      set_tls(*relay, *plan, member->with_tls);
+      member->may_do_without = relay->tls == "opportunistic" && !relay->implicit_tls;
       members.push_back(std::move(member));
     }
   }
@@ -91,6 +116,8 @@ std::size_t RelayLane::index_of(const Member& member) const {
 
 bool RelayLane::worn(const Link& link) const {
   if (link.connection->peer_closed() || index_of(*link.member) == members_.size()) return true;
+  const auto limit = link.connection->features().max_messages;
+  if (limit != 0 && link.used >= limit) return true;
   return link.used >= kMessages || loop_.now() - link.since > kChooseAgain;
 }
 
@@ -118,14 +145,15 @@ net::Task<bool> RelayLane::open_to(Link& link, std::shared_ptr<Member> member, s
     }
     endpoint = resolved->front();
   }
-  const bool plain = !member->with_tls.tls || member->no_tls_until > loop_.now();
+  const bool plain = !member->with_tls.tls || (member->may_do_without && member->no_tls_until > loop_.now());
   const auto& options = plain ? member->without_tls : member->with_tls;
+  const auto host = host_of(member->address);
   dispatcher_.shared().metrics.connections.add();
-  auto opened = co_await Connection::open(loop_, *endpoint, options, why);
-  if (!opened && opened.error() == make_error_code(Errc::tls_failed)) {
+  auto opened = co_await Connection::open(loop_, *endpoint, host, options, why);
+  if (!opened && opened.error() == make_error_code(Errc::tls_failed) && member->may_do_without) {
     // Opportunistic: a broken STARTTLS is worse than none only for privacy; mail goes on without (RFC 3207 4.1).
     member->no_tls_until = loop_.now() + kNoTls;
-    auto again = co_await Connection::open(loop_, *endpoint, member->without_tls, why);
+    auto again = co_await Connection::open(loop_, *endpoint, host, member->without_tls, why);
     opened = std::move(again);
   }
   if (!opened) co_return false;
@@ -200,46 +228,71 @@ net::Task<void> RelayLane::carry() {
   carrier_ended();
 }
 
+// The recipients of an item go in as many transactions as the next hop's limit asks for.
 net::Task<void> RelayLane::carry_one(Work& work, Link& link) {
   const auto& message = *work.item.message;
   Delivery delivery;
   delivery.envelope = &message.meta.envelope;
   delivery.size = work.content.size();
   delivery.eight_bit = message.meta.eight_bit;
-  for (const auto index : work.indices) delivery.recipients.push_back(&work.item.meta().recipients[index]);
-  std::vector<bool> failed(members_.size());
+  delivery.utf8_header = message.meta.envelope.utf8 && message.meta.eight_bit && utf8_in_header(work.content);
+  Attempt attempt;
+  attempt.failed.resize(members_.size());
+  while (attempt.outcomes.size() < work.indices.size()) {
+    const bool tried = co_await carry_part(work, link, delivery, attempt);
+    if (!tried) break;
+  }
+  if (attempt.outcomes.empty()) {
+    put_back(work);
+    co_return;
+  }
+  // Those for whom no member was left after the first part: as if they had been put off.
+  Outcome rest;
+  rest.reply = "451 4.4.1 no next hop could be reached for these recipients";
+  attempt.outcomes.resize(work.indices.size(), rest);
+  pause(Time());
+  co_await settle_attempt(work, attempt.outcomes, attempt.carried);
+}
+
+// One transaction, with one member after the other until one takes it or says no. False: no member could be reached.
+net::Task<bool> RelayLane::carry_part(Work& work, Link& link, Delivery& delivery, Attempt& attempt) {
+  const auto first = attempt.outcomes.size();
   std::vector<Outcome> outcomes;
-  Carried carried;
   for (;;) {
     if (link.connection && worn(link)) co_await drop(link);
     const bool kept = link.connection != nullptr;
     if (!kept) {
-      const bool opened = co_await open(link, failed);
+      const bool opened = co_await open(link, attempt.failed);
       if (!opened) break;
     }
-    Transaction transaction(link.connection->features(), delivery);
+    const auto& features = link.connection->features();
+    auto count = work.indices.size() - first;
+    if (features.max_recipients != 0) count = std::min<std::size_t>(count, features.max_recipients);
+    delivery.secure = link.connection->secure();
+    delivery.recipients.clear();
+    for (std::size_t i = first; i < first + count; ++i)
+      delivery.recipients.push_back(&work.item.meta().recipients[work.indices[i]]);
+    Transaction transaction(features, delivery);
     const auto member = link.member;
-    const bool usable = co_await link.connection->deliver(transaction, work.content, message.meta.dot_lines);
+    const bool usable = co_await link.connection->deliver(transaction, work.content, work.item.message->meta.dot_lines);
     ++link.used;
+    const bool reports = features.dsn;
     if (!usable) lose(link);
     if (kept && !usable && !transaction.touched()) continue;  // the peer had closed a connection that we kept
     outcomes = transaction.outcomes();
-    carried.remote = member->address;
-    carried.reports_on = link.connection && link.connection->features().dsn;
+    attempt.carried.remote = member->address;
+    attempt.carried.reports_on = reports;
+    attempt.carried.local = member->with_tls.lmtp;
     if (transaction.in_doubt() || !all_deferred(outcomes)) break;
     // Nothing was taken and nothing is in doubt: another member may take it.
     if (!usable) member_failed(member->state, loop_.now(), dispatcher_.random());
     const auto index = index_of(*member);
-    if (index >= failed.size() || failed[index]) break;
-    failed[index] = true;
+    if (index >= attempt.failed.size() || attempt.failed[index]) break;
+    attempt.failed[index] = true;
     if (usable) co_await drop(link);
   }
-  if (outcomes.empty()) {
-    put_back(work);
-    co_return;
-  }
-  pause(Time());
-  co_await settle_attempt(work, outcomes, carried);
+  for (auto& outcome : outcomes) attempt.outcomes.push_back(std::move(outcome));
+  co_return !outcomes.empty();
 }
 
 }  // namespace genkan::smtp

@@ -22,7 +22,8 @@ class RelayLane final : public Lane {
   struct Member {
     std::string address, node;
     ClientOptions with_tls, without_tls;
-    MemberState state;  // in_flight counts open connections
+    bool may_do_without = true;  // in the clear when TLS fails
+    MemberState state;           // in_flight counts open connections
     Time no_tls_until{};
   };
   // What a carrier holds between messages.
@@ -33,9 +34,17 @@ class RelayLane final : public Lane {
     Time since{};
   };
 
+  // One item's way along the members.
+  struct Attempt {
+    std::vector<bool> failed;  // members that did not take it
+    std::vector<Outcome> outcomes;
+    Carried carried;
+  };
+
   std::size_t carrier_limit() const override;
   net::Task<void> carry() override;
   net::Task<void> carry_one(Work& work, Link& link);
+  net::Task<bool> carry_part(Work& work, Link& link, Delivery& delivery, Attempt& attempt);
   net::Task<bool> open(Link& link, std::vector<bool>& failed);
   net::Task<bool> open_to(Link& link, std::shared_ptr<Member> member, std::string* why);
   net::Task<void> drop(Link& link);

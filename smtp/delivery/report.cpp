@@ -31,6 +31,21 @@ std::string one_line(std::string_view text) {
   return line;
 }
 
+// The header of binary content, which may hold what no line of ours may: a CR or LF alone, NUL.
+std::string mended(std::string_view text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const bool crlf = text[i] == '\r' && i + 1 < text.size() && text[i + 1] == '\n';
+    if (crlf) {
+      out += "\r\n";
+      ++i;
+    } else {
+      out += text[i] == '\r' || text[i] == '\n' || text[i] == '\0' ? ' ' : text[i];
+    }
+  }
+  return out;
+}
+
 std::string_view subject_of(ReportKind kind) {
   switch (kind) {
     case ReportKind::failed:
@@ -99,21 +114,6 @@ void put_status(const ReportInput& input, std::string& out) {
 
 }  // namespace
 
-std::string decode_xtext(std::string_view text) {
-  std::string plain;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '+' && i + 2 < text.size()) {
-      const auto octet = base::parse_hex(text.substr(i + 1, 2)).value_or('?');
-      // A control octet would end the line that this becomes part of.
-      plain += octet < 0x20 || octet == 0x7f ? '?' : static_cast<char>(octet);
-      i += 2;
-    } else {
-      plain += text[i];
-    }
-  }
-  return plain;
-}
-
 std::string status_of_reply(std::string_view reply, ReportKind kind) {
   const char wanted = kind == ReportKind::failed ? '5' : kind == ReportKind::delayed ? '4' : '2';
   const auto space = reply.find(' ');
@@ -132,9 +132,11 @@ std::string status_of_reply(std::string_view reply, ReportKind kind) {
 
 std::string build_report(const ReportInput& input) {
   const auto boundary = "genkan-" + input.token;
-  const bool whole =
-      input.kind == ReportKind::failed && input.envelope->ret != Ret::headers && input.content.size() <= kFullLimit;
-  const auto returned = whole ? input.content : header_of(input.content);
+  const bool binary = input.envelope->body == BodyType::binary;
+  const bool whole = input.kind == ReportKind::failed && input.envelope->ret != Ret::headers &&
+                     input.content.size() <= kFullLimit && !binary;
+  const auto header = binary ? mended(header_of(input.content)) : std::string();
+  const auto returned = whole ? input.content : binary ? std::string_view(header) : header_of(input.content);
   bool high = has_high(returned) || has_high(input.envelope->sender);
   for (const auto& one : input.recipients) high = high || has_high(one.recipient.address) || has_high(one.reply);
   const std::string encoding = high ? "Content-Transfer-Encoding: 8bit\r\n" : "";

@@ -35,7 +35,5 @@ std::string build_report(const ReportInput& input);
 
 // The enhanced status code in "550 5.1.1 text", or the general one for the reply's class.
 std::string status_of_reply(std::string_view reply, ReportKind kind);
-// The original recipient as plain text from "rfc822;user+40example.org".
-std::string decode_xtext(std::string_view text);
 
 }  // namespace genkan::smtp

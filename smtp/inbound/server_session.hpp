@@ -13,6 +13,7 @@
 #include "net/task.hpp"
 #include "net/transport.hpp"
 #include "smtp/content.hpp"
+#include "smtp/inbound/entrance.hpp"
 #include "smtp/inbound/front.hpp"
 #include "smtp/inbound/intake.hpp"
 #include "smtp/line.hpp"
@@ -22,7 +23,7 @@ namespace genkan::smtp {
 
 class ServerSession {
  public:
-  ServerSession(Front& front, std::unique_ptr<net::Transport> transport);
+  ServerSession(Front& front, std::shared_ptr<const Entrance> entrance, std::unique_ptr<net::Transport> transport);
   ~ServerSession();
 
   // Owns itself: ends when the connection does.
@@ -33,7 +34,11 @@ class ServerSession {
 
  private:
   net::Task<void> run();
-  net::Task<bool> greet();
+  net::Task<bool> enter();
+  net::Task<bool> greet(bool early);
+  net::Task<Want> check_login();
+  void believe_claim();
+  void become(const base::IpAddress& ip);
   net::Task<bool> one_line(LineResult line);
   net::Task<Verdict> judge(AddressView address);
   net::Task<bool> follow(Want want);
@@ -61,9 +66,12 @@ class ServerSession {
   std::string in_;  // what has arrived and is not dealt with
   std::size_t in_at_ = 0;
   std::string out_;  // replies not yet sent
-  const base::IpAddress ip_;
-  const std::string ip_text_;
-  const bool trusted_;
+  const std::shared_ptr<const Entrance> entrance_;
+  base::IpAddress counted_ip_;
+  base::IpAddress ip_;  // of the client: the peer, or whom a proxy that we trust named
+  std::string ip_text_;
+  ClientClaim forwarded_;  // by XFORWARD: only for trace and log
+  bool trusted_ = false;   // may send to any domain
   bool counted_ = false, receiving_ = false, timed_out_ = false;
 
   // The message on its way in.

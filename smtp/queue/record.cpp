@@ -102,8 +102,8 @@ void finish_record(std::string& record, RecordType type, std::uint64_t id, std::
   store(head + 28, crc32c(0, body));
 }
 
-constexpr std::uint64_t kUtf8 = 1, kEightBit = 2, kDotLines = 4, kBody8 = 8;  // of a message
-constexpr std::uint64_t kHeld = 1, kNoticed = 2;                              // of a state
+constexpr std::uint64_t kUtf8 = 1, kEightBit = 2, kDotLines = 4, kBody8 = 8, kBinary = 16, kRequireTls = 32;
+constexpr std::uint64_t kHeld = 1, kNoticed = 2;  // of a state
 
 }  // namespace
 
@@ -119,6 +119,8 @@ std::string encode_message(const MessageMeta& meta, std::string_view body) {
   if (meta.eight_bit) flags |= kEightBit;
   if (meta.dot_lines) flags |= kDotLines;
   if (meta.envelope.body == BodyType::eight_bit) flags |= kBody8;
+  if (meta.envelope.body == BodyType::binary) flags |= kBinary;
+  if (meta.envelope.require_tls) flags |= kRequireTls;
   out.number(flags);
   out.number(static_cast<std::uint64_t>(meta.envelope.ret));
   out.text(meta.envelope.sender);
@@ -198,7 +200,9 @@ Result<MessageMeta> decode_message(std::string_view octets) {
   meta.envelope.utf8 = (flags & kUtf8) != 0;
   meta.eight_bit = (flags & kEightBit) != 0;
   meta.dot_lines = (flags & kDotLines) != 0;
-  meta.envelope.body = (flags & kBody8) != 0 ? BodyType::eight_bit : BodyType::seven_bit;
+  if ((flags & kBody8) != 0) meta.envelope.body = BodyType::eight_bit;
+  if ((flags & kBinary) != 0) meta.envelope.body = BodyType::binary;
+  meta.envelope.require_tls = (flags & kRequireTls) != 0;
   meta.envelope.ret = static_cast<Ret>(std::min<std::uint64_t>(in.number(), 2));
   meta.envelope.sender = in.text();
   meta.envelope.envid = in.text();

@@ -114,6 +114,41 @@ TEST_F(TransactionTest, GoesStepByStepWithoutPipelining) {
   }
 }
 
+TEST_F(TransactionTest, BinaryContentGoesAsOneChunkBehindTheAnswers) {
+  features_.chunking = features_.binary = true;
+  envelope_.body = BodyType::binary;
+  delivery_.size = 7;
+  auto t = begin();
+  t.start(out_);
+  EXPECT_NE(out_.find(" BODY=BINARYMIME"), std::string::npos);
+  EXPECT_EQ(out_.find("DATA"), std::string::npos);
+  out_.clear();
+  t.reply(reply_of(250, "ok"), out_);
+  t.reply(reply_of(250, "ok"), out_);
+  EXPECT_EQ(t.reply(reply_of(250, "ok"), out_), Transaction::Step::chunk);
+  EXPECT_EQ(out_, "BDAT 7 LAST\r\n");
+  EXPECT_EQ(t.reply(reply_of(250, "ok"), out_), Transaction::Step::finished);
+}
+
+TEST_F(TransactionTest, LmtpSettlesEachRecipientByItsOwnAnswer) {
+  features_.lmtp = true;
+  Recipient third;
+  third.address = "c@x.example";
+  recipients_.push_back(third);
+  auto t = begin();
+  t.start(out_);
+  t.reply(reply_of(250, "ok"), out_);
+  t.reply(reply_of(250, "ok"), out_);
+  t.reply(reply_of(550, "5.1.1 no"), out_);
+  t.reply(reply_of(250, "ok"), out_);
+  EXPECT_EQ(t.reply(reply_of(354, "go"), out_), Transaction::Step::content);
+  EXPECT_EQ(t.reply(reply_of(452, "4.2.2 full"), out_), Transaction::Step::replies);
+  t.lost("cut");
+  EXPECT_EQ(t.outcomes()[0].reply, "452 4.2.2 full");
+  EXPECT_EQ(t.outcomes()[1].kind, Outcome::Kind::failed);
+  EXPECT_EQ(t.outcomes()[2].reply, "cut");
+}
+
 TEST_F(TransactionTest, SendsEmptyContentWhenNobodyWasTakenBut354Comes) {
   auto t = begin();
   t.start(out_);
