@@ -8,7 +8,7 @@ namespace genkan::base {
 bool iequals(std::string_view a, std::string_view b) noexcept {
   if (a.size() != b.size()) return false;
   for (std::size_t i = 0; i < a.size(); ++i) {
-    if (lower(a[i]) != lower(b[i])) return false;
+    if (a[i] != b[i] && lower(a[i]) != lower(b[i])) return false;
   }
   return true;
 }
@@ -45,12 +45,14 @@ std::vector<std::string_view> split(std::string_view text, char separator) {
 
 std::optional<std::uint64_t> parse_uint(std::string_view text) noexcept {
   constexpr auto kMax = std::numeric_limits<std::uint64_t>::max();
+  constexpr std::size_t kSafe = 19;  // as many digits can't overflow
   if (text.empty()) return std::nullopt;
   std::uint64_t value = 0;
-  for (char c : text) {
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
     if (c < '0' || c > '9') return std::nullopt;
     auto digit = static_cast<std::uint64_t>(c - '0');
-    if (value > (kMax - digit) / 10) return std::nullopt;
+    if (i >= kSafe && value > (kMax - digit) / 10) return std::nullopt;
     value = value * 10 + digit;
   }
   return value;

@@ -50,7 +50,7 @@ Backend::Backend(std::string pool, const conf::Backend& conf, const HealthPolicy
   }
   auto parsed = base::Endpoint::parse(address_);
   if (parsed) {
-    endpoint_ = *parsed;
+    endpoint_ = fixed_ = *parsed;
   } else {
     needs_resolving_ = true;
   }

@@ -50,8 +50,10 @@ class Backend {
   const std::string& address() const noexcept { return address_; }  // as configured
   const std::string& node() const noexcept { return node_; }        // empty: announces nothing
 
-  // Where to connect to; empty while a host name is not resolved. Called when a connection is opened, not per request.
+  // Where to connect to; empty while a host name is not resolved.
   std::optional<base::Endpoint> endpoint() const;
+  // The same without a copy where the configuration gives an address and no name; else null.
+  const base::Endpoint* fixed_endpoint() const noexcept { return fixed_ ? &*fixed_ : nullptr; }
   // Control thread. An empty one: the name does not resolve (any more), and the backend is down.
   void set_endpoint(std::optional<base::Endpoint> endpoint, std::string_view why, Time now);
   bool needs_resolving() const noexcept { return needs_resolving_; }
@@ -104,7 +106,8 @@ class Backend {
   void show_gauge();  // with mutex_ held
 
   const std::string pool_, name_, address_, node_;
-  bool needs_resolving_ = false;  // constant after construction
+  std::optional<base::Endpoint> fixed_;  // constant after construction
+  bool needs_resolving_ = false;         // constant after construction
   base::Log& log_;
   base::Histogram& latency_;
   base::Counter* outcomes_[5];

@@ -30,8 +30,8 @@ std::string_view name_of(Scheduler s) noexcept {
   return "?";
 }
 
-InFlight::InFlight(const Pool& pool, Backend& backend, bool trial)
-    : pool_(&pool), backend_(&backend), start_(Clock::now()), trial_(trial) {
+InFlight::InFlight(const Pool& pool, Backend& backend, bool trial, Time now)
+    : pool_(&pool), backend_(&backend), start_(now), trial_(trial) {
   backend.begin();
 }
 
@@ -52,10 +52,9 @@ InFlight& InFlight::operator=(InFlight&& other) noexcept {
   return *this;
 }
 
-void InFlight::finish(Outcome outcome) noexcept {
+void InFlight::finish(Outcome outcome, Time now) noexcept {
   auto* backend = std::exchange(backend_, nullptr);
   if (!backend) return;
-  const auto now = Clock::now();
   const bool may_eject = outcome != Outcome::ok && outcome != Outcome::neutral && pool_->may_eject_one_more();
   backend->finish(outcome, now - start_, may_eject, now);
   if (trial_) backend->release_trial();
@@ -196,7 +195,7 @@ Choice Pool::pick(const RequestFacts& facts, std::span<const Backend* const> tri
     const bool half_open = backend.state() == State::half_open;
     why.trial = half_open && backend.take_trial(facts.now);
     if (half_open && !why.trial && why.kind != Why::Kind::panic) continue;
-    choice.flight = InFlight(*this, backend, why.trial);
+    choice.flight = InFlight(*this, backend, why.trial, facts.now);
     return choice;
   }
   why.kind = Why::Kind::no_backend;

@@ -34,11 +34,13 @@ class InFlight {
 
   Backend* backend() const noexcept { return backend_; }
   explicit operator bool() const noexcept { return backend_ != nullptr; }
-  void finish(Outcome outcome) noexcept;  // once; later calls do nothing
+  // Once; later calls do nothing.
+  void finish(Outcome outcome) noexcept { finish(outcome, Clock::now()); }
+  void finish(Outcome outcome, Time now) noexcept;
 
  private:
   friend class Pool;
-  InFlight(const Pool& pool, Backend& backend, bool trial);
+  InFlight(const Pool& pool, Backend& backend, bool trial, Time now);
   const Pool* pool_ = nullptr;
   Backend* backend_ = nullptr;
   Time start_{};

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
+
+#include "base/scan.hpp"
 
 namespace genkan::http {
 namespace {
@@ -57,31 +60,66 @@ constexpr std::array<std::string_view, static_cast<std::size_t>(FieldId::count_)
                                                                                             "X-Forwarded-Proto",
                                                                                             "X-Request-ID"};
 
-// Open addressing on length and two letters, built at compile time.
+// Field names are letters and '-', so setting 0x20 in every byte folds the case of what can match. (CR would pass for
+// '-': no name that was parsed has one.)
+constexpr std::size_t kLongest = 24;
+struct Name {
+  char folded[kLongest] = {};
+  std::uint8_t size = 0;
+  FieldId id = FieldId::other;
+};
+
 constexpr std::size_t kTable = 256;
-constexpr std::size_t hash(std::string_view name) noexcept {
-  const auto a = static_cast<unsigned char>(base::lower(name.front()));
-  const auto b = static_cast<unsigned char>(base::lower(name.back()));
-  const auto c = static_cast<unsigned char>(base::lower(name[name.size() / 2]));
-  return (name.size() * 31 + a * 7u + b * 17u + c * 3u) % kTable;
+constexpr unsigned fold(char c) noexcept { return static_cast<unsigned char>(c) | 0x20u; }
+constexpr std::size_t hash(const char* name, std::size_t size) noexcept {
+  return (size * 31 + fold(name[0]) * 7 + fold(name[size - 1]) * 17 + fold(name[size / 2]) * 3) % kTable;
 }
 
+// Open addressing, built at compile time.
 constexpr auto kIndex = [] {
-  std::array<std::uint8_t, kTable> table{};
+  std::array<Name, kTable> table{};
   for (std::size_t i = 1; i < kNames.size(); ++i) {
-    std::size_t at = hash(kNames[i]);
-    while (table[at] != 0) at = (at + 1) % kTable;
-    table[at] = static_cast<std::uint8_t>(i);
+    std::size_t at = hash(kNames[i].data(), kNames[i].size());
+    while (table[at].size != 0) at = (at + 1) % kTable;
+    for (std::size_t c = 0; c < kNames[i].size(); ++c) table[at].folded[c] = static_cast<char>(fold(kNames[i][c]));
+    table[at].size = static_cast<std::uint8_t>(kNames[i].size());
+    table[at].id = static_cast<FieldId>(i);
   }
   return table;
 }();
+static_assert(std::all_of(kNames.begin(), kNames.end(), [](std::string_view n) { return n.size() <= kLongest; }));
+
+template <class Word>
+bool same_word(const char* text, const char* folded) noexcept {
+  Word a, b;
+  std::memcpy(&a, text, sizeof a);
+  std::memcpy(&b, folded, sizeof b);
+  return (a | static_cast<Word>(0x2020202020202020ull)) == b;
+}
+
+bool same_folded(const char* text, const char* folded, std::size_t size) noexcept {
+  if (size >= 8) {
+    for (std::size_t at = 0; at + 8 < size; at += 8) {
+      if (!same_word<std::uint64_t>(text + at, folded + at)) return false;
+    }
+    return same_word<std::uint64_t>(text + size - 8, folded + size - 8);
+  }
+  if (size >= 4) {
+    return same_word<std::uint32_t>(text, folded) && same_word<std::uint32_t>(text + size - 4, folded + size - 4);
+  }
+  for (std::size_t i = 0; i < size; ++i) {
+    if (fold(text[i]) != static_cast<unsigned char>(folded[i])) return false;
+  }
+  return true;
+}
 
 }  // namespace
 
 FieldId field_id(std::string_view name) noexcept {
   if (name.empty()) return FieldId::other;
-  for (std::size_t at = hash(name); kIndex[at] != 0; at = (at + 1) % kTable) {
-    if (base::iequals(kNames[kIndex[at]], name)) return static_cast<FieldId>(kIndex[at]);
+  for (std::size_t at = hash(name.data(), name.size()); kIndex[at].size != 0; at = (at + 1) % kTable) {
+    if (kIndex[at].size == name.size() && same_folded(name.data(), kIndex[at].folded, name.size()))
+      return kIndex[at].id;
   }
   return FieldId::other;
 }
@@ -99,7 +137,7 @@ void Fields::add_parsed(std::size_t name_at, std::size_t name_size, std::size_t 
   const FieldId id = field_id({base_ + name_at, name_size});
   entries_.push_back({static_cast<std::uint32_t>(name_at), static_cast<std::uint32_t>(value_at),
                       static_cast<std::uint32_t>(value_size), static_cast<std::uint16_t>(name_size), id, false, false});
-  present_ |= 1ull << static_cast<unsigned>(id);
+  present_ |= bit(id);
 }
 
 std::size_t Fields::size() const noexcept {
@@ -152,21 +190,44 @@ std::string Fields::joined(std::string_view wanted) const {
   return all;
 }
 
-void Fields::add(std::string_view name, std::string_view value) {
-  const FieldId id = field_id(name);
-  const auto at = static_cast<std::uint32_t>(own_.size());
-  own_.append(name);
-  const auto value_at = static_cast<std::uint32_t>(own_.size());
-  own_.append(value);
-  entries_.push_back({at, value_at, static_cast<std::uint32_t>(value.size()), static_cast<std::uint16_t>(name.size()),
-                      id, true, false});
-  present_ |= 1ull << static_cast<unsigned>(id);
+void Fields::add_own(FieldId id, std::string_view name, std::string_view value) {
+  const auto ours = [this](const char* p) { return p >= own_.data() && p <= own_.data() + own_.size(); };
+  if (ours(name.data()) || ours(value.data())) return add_own(id, std::string(name), std::string(value));
+  const char* stop = base::find_line_byte(value.data(), value.data() + value.size());
+  value = value.substr(0, static_cast<std::size_t>(stop - value.data()));
+  const std::size_t at = own_.size();
+  const std::size_t value_at = at + name.size() + 2;
+  own_.resize(value_at + value.size() + 2);
+  char* line = own_.data() + at;
+  std::memcpy(line, name.data(), name.size());
+  line += name.size();
+  *line++ = ':';
+  *line++ = ' ';
+  if (!value.empty()) std::memcpy(line, value.data(), value.size());
+  line += value.size();
+  *line++ = '\r';
+  *line++ = '\n';
+  entries_.push_back({static_cast<std::uint32_t>(at), static_cast<std::uint32_t>(value_at),
+                      static_cast<std::uint32_t>(value.size()), static_cast<std::uint16_t>(name.size()), id, true,
+                      false});
+  present_ |= bit(id);
+}
+
+void Fields::append(const Fields& other) {
+  const auto shift = static_cast<std::uint32_t>(own_.size());
+  own_.append(other.own_);
+  for (Entry e : other.entries_) {
+    e.name_at += shift;
+    e.value_at += shift;
+    entries_.push_back(e);
+  }
+  present_ |= other.present_;
 }
 
 void Fields::remove(FieldId wanted) noexcept {
   if (!has(wanted)) return;
   for (auto& e : entries_) e.removed |= e.id == wanted;
-  present_ &= ~(1ull << static_cast<unsigned>(wanted));
+  present_ &= ~bit(wanted);
 }
 
 void Fields::remove(std::string_view wanted) noexcept {

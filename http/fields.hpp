@@ -91,15 +91,20 @@ class Fields {
   FieldId id(std::size_t i) const noexcept { return entries_[i].id; }
   std::size_t size() const noexcept;  // live fields
 
-  bool has(FieldId id) const noexcept { return (present_ >> static_cast<unsigned>(id)) & 1; }
+  bool has(FieldId id) const noexcept { return (present_ & bit(id)) != 0; }
+  // For questions about many at once: (fields.present() & (bit(a) | bit(b))) != 0.
+  static constexpr std::uint64_t bit(FieldId id) noexcept { return 1ull << static_cast<unsigned>(id); }
+  std::uint64_t present() const noexcept { return present_; }
   std::optional<std::string_view> get(FieldId id) const noexcept;  // the first
   std::optional<std::string_view> get(std::string_view name) const noexcept;
   std::size_t count(FieldId id) const noexcept;
   std::string joined(FieldId id) const;  // all of them with ", "
   std::string joined(std::string_view name) const;
 
-  void add(FieldId id, std::string_view value) { add(field_name(id), value); }
-  void add(std::string_view name, std::string_view value);  // copies both
+  // Both are copied; a value ends at its first CR, LF or NUL.
+  void add(FieldId id, std::string_view value) { add_own(id, field_name(id), value); }
+  void add(std::string_view name, std::string_view value) { add_own(field_id(name), name, value); }
+  void append(const Fields& other);  // whose fields were all added, and none removed: two copies
   void set(FieldId id, std::string_view value) { remove(id), add(id, value); }
   void set(std::string_view name, std::string_view value) { remove(name), add(name, value); }
   void remove(FieldId id) noexcept;
@@ -113,6 +118,10 @@ class Fields {
       if (!e.removed) f(text(e, e.name_at, e.name_size), text(e, e.value_at, e.value_size), e.id);
     }
   }
+  // f(text) for pieces that make up the section on the wire, fields whose bit is in `skip` left out. Neighbours that
+  // stand as "Name: value" CRLF already are one piece.
+  template <class F>
+  void each_run(std::uint64_t skip, F f) const;
   // Calls f(element) for each element of a comma-separated field, over all its lines.
   template <class F>
   void each_element(FieldId id, F f) const;
@@ -134,12 +143,43 @@ class Fields {
   std::string_view text(const Entry& e, std::uint32_t at, std::size_t size) const noexcept {
     return {(e.own ? own_.data() : base_) + at, size};
   }
+  void add_own(FieldId id, std::string_view name, std::string_view value);
   const char* base_ = nullptr;
   std::vector<Entry> entries_;
-  std::string own_;
+  std::string own_;            // lines as they go out: "Name: value" CRLF
   std::uint64_t present_ = 0;  // bit per FieldId: may be there
 };
 static_assert(static_cast<unsigned>(FieldId::count_) <= 64);
+
+template <class F>
+void Fields::each_run(std::uint64_t skip, F f) const {
+  const char* begin = nullptr;
+  const char* end = nullptr;  // of the value that stands last in the run
+  const auto flush = [&] {
+    if (!begin) return;
+    const std::size_t size = static_cast<std::size_t>(end - begin);
+    f(std::string_view(begin, size));
+    f(std::string_view("\r\n"));
+  };
+  for (const auto& e : entries_) {
+    if (e.removed || (skip & bit(e.id)) != 0) continue;
+    const char* base = e.own ? own_.data() : base_;
+    const char* name = base + e.name_at;
+    const char* value = base + e.value_at;
+    const bool plain = e.value_at == e.name_at + e.name_size + 2u && name[e.name_size + 1] == ' ';
+    if (!plain) {  // blanks of its own, or none
+      flush();
+      f(std::string_view(name, e.name_size));
+      f(std::string_view(": "));
+      begin = value;
+    } else if (!begin || name != end + 2 || end[0] != '\r') {
+      flush();
+      begin = name;
+    }
+    end = value + e.value_size;
+  }
+  flush();
+}
 
 template <class F>
 void Fields::each_element(FieldId id, F f) const {

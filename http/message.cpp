@@ -139,6 +139,13 @@ std::string_view reason_phrase(int status) noexcept {
   }
 }
 
+std::string_view Request::origin_target() {
+  if (!has_query) return path;
+  if (path.data() == target.data()) return target;  // as received
+  target_store_.assign(path).append("?").append(query);
+  return target_store_;
+}
+
 ResponseHead& Request::reply_head(int status) {
   reply_head_.status = status;
   reply_head_.reason = {};

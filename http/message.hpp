@@ -134,6 +134,17 @@ struct Request {
   Time started{};
   WallTime started_wall{};
 
+  // Fields that a handler adds alike to every request of a connection, kept from one to the next.
+  struct {
+    std::uint64_t maker = 0;  // of the handler that made them
+    int minor_version = 1;
+    std::string authority;
+    Fields fields;
+  } usual;
+
+  // The target to ask a backend for: what the rules saw, path and query.
+  std::string_view origin_target();
+
   // A local answer: clears and returns the head that goes with this request.
   ResponseHead& reply_head(int status);
   Response reply(int status);  // no content
@@ -148,6 +159,7 @@ struct Request {
 
  private:
   ResponseHead reply_head_;
+  std::string target_store_;
 };
 
 std::string_view reason_phrase(int status) noexcept;  // RFC 9110 15; "Unknown" else

@@ -23,7 +23,7 @@ OriginPool::OriginPool(net::Loop& loop) : loop_(loop), sweeper_(std::make_unique
 
 OriginPool::~OriginPool() = default;
 
-net::Task<OriginPool::Answer> OriginPool::exchange(Request& request, base::Endpoint to, std::string_view target,
+net::Task<OriginPool::Answer> OriginPool::exchange(Request& request, const base::Endpoint& to, std::string_view target,
                                                    std::string_view host, const OriginLimits& limits, Replay& replay,
                                                    bool fresh) {
   Answer answer;
@@ -36,10 +36,16 @@ net::Task<OriginPool::Answer> OriginPool::exchange(Request& request, base::Endpo
       answer.failure.error = transport.error();
       co_return answer;
     }
-    connection = std::make_unique<OriginConnection>(*this, std::move(to), std::move(*transport));
+    connection = std::make_unique<OriginConnection>(*this, to, std::move(*transport));
   }
   connection->begin(request, limits);
-  bool ok = co_await connection->send(target, host, replay, answer.failure);
+  bool ok = false;
+  if (const std::string_view whole = connection->whole_request(target, host); !whole.empty()) {
+    const auto written = co_await connection->transport().write(whole);
+    ok = connection->sent(written, answer.failure);
+  } else {
+    ok = co_await connection->send(target, host, replay, answer.failure);
+  }
   // A connection that broke while sending may hold an early answer (413 and close).
   if (!ok && answer.failure.stage == OriginFailure::Stage::send && !answer.failure.clients_fault &&
       !answer.failure.reused) {

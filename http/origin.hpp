@@ -57,8 +57,9 @@ class OriginPool {
 
   // Sends the request (its fields are written as they stand, Host and framing fields aside) and waits for the final
   // head. `target` and `host` may differ from the client's. `key` names the backend for keeping connections. With
-  // `fresh` no kept connection is used. Cancelled when the client goes away.
-  net::Task<Answer> exchange(Request& request, base::Endpoint to, std::string_view target, std::string_view host,
+  // `fresh` no kept connection is used. Cancelled when the client goes away. What is passed by reference must live
+  // until it ends.
+  net::Task<Answer> exchange(Request& request, const base::Endpoint& to, std::string_view target, std::string_view host,
                              const OriginLimits& limits, Replay& replay, bool fresh);
 
   std::size_t idle() const noexcept;

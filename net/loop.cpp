@@ -43,6 +43,7 @@ Loop::Loop(int slot)
       epoll_(::epoll_create1(EPOLL_CLOEXEC)),
       wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
       now_(Clock::now()),
+      wall_(WallClock::now()),
       wheel_(now_),
       scratch_(kScratch) {
   if (!epoll_ || !wake_) std::abort();  // no descriptors at start: nothing can work
@@ -121,6 +122,7 @@ void Loop::run() {
     }
     event_count_ = ::epoll_wait(epoll_.get(), events.data(), kBatch, wait_ms);
     const Time start = now_ = Clock::now();
+    wall_ = WallClock::now();
     events_ = events.data();
     bool woken = false;
     for (next_event_ = 0; next_event_ < event_count_;) {
@@ -149,11 +151,10 @@ void Loop::run() {
 }
 
 std::string_view Loop::http_date() {
-  const auto wall = WallClock::now();
-  const auto second = std::chrono::duration_cast<std::chrono::seconds>(wall.time_since_epoch()).count();
+  const auto second = std::chrono::duration_cast<std::chrono::seconds>(wall_.time_since_epoch()).count();
   if (second != date_second_) {
     date_second_ = second;
-    const std::string text = base::http_date(wall);
+    const std::string text = base::http_date(wall_);
     text.copy(date_, sizeof date_ - 1);
   }
   return {date_, 29};

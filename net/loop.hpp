@@ -45,7 +45,8 @@ class Loop {
       std::function<void()> job);  // thread-safe; runs on the loop's thread, in order. Dropped after the loop ended.
   bool on_thread() const noexcept;
 
-  Time now() const noexcept { return now_; }  // read once a round; good to some milliseconds
+  Time now() const noexcept { return now_; }        // read once a round; good to some milliseconds
+  WallTime wall() const noexcept { return wall_; }  // likewise
   Wheel& wheel() noexcept { return wheel_; }
   int slot() const noexcept { return slot_; }
 
@@ -78,6 +79,7 @@ class Loop {
   const int slot_;
   base::UniqueFd epoll_, wake_;
   Time now_;
+  WallTime wall_;
   Wheel wheel_;
   std::vector<std::coroutine_handle<>> deferred_, resuming_;
   std::vector<char> scratch_;

@@ -116,6 +116,13 @@ bool Transport::ReadSome::attempt() noexcept {
   return static_cast<bool>(error_);
 }
 
+bool Transport::read_now(char* data, std::size_t size, Result<std::size_t>& out) noexcept {
+  ReadSome op(*this, data, size);
+  if (!static_cast<Op&>(op).attempt()) return false;
+  out = op.await_resume();
+  return true;
+}
+
 bool Transport::Readable::attempt() noexcept {
   if (transport_.failed_) {
     error_ = transport_.failed_;

@@ -111,6 +111,8 @@ class Transport final : private Pollable, private Timer {
   };
 
   ReadSome read_some(char* data, std::size_t size) noexcept { return {*this, data, size}; }
+  // What is there now, without an operation; false: nothing is.
+  bool read_now(char* data, std::size_t size, Result<std::size_t>& out) noexcept;
   Readable readable() noexcept { return Readable(*this); }
   // `head` may lie in the loop's scratch: what is left of it is copied when the write suspends. `body` must stay.
   Write write(std::string_view head, std::string_view body = {}) noexcept { return {*this, head, body}; }

@@ -5,6 +5,8 @@
 #include <ctime>
 #include <span>
 
+#include "base/scan.hpp"
+
 namespace genkan::proxy {
 namespace {
 
@@ -27,12 +29,9 @@ struct Line {
     constexpr std::string_view kDigits = "0123456789ABCDEF";
     if (text.empty()) text = "-";
     text = text.substr(0, kMaxText);
-    const auto plain = [](char c) {
-      return static_cast<unsigned char>(c) >= 0x20 && c != '"' && c != '\\' && c != 0x7f;
-    };
     while (!text.empty()) {
-      std::size_t run = 0;
-      while (run < text.size() && plain(text[run])) ++run;
+      const char* stop = base::find_unquotable(text.data(), text.data() + text.size());
+      const auto run = static_cast<std::size_t>(stop - text.data());
       put(text.substr(0, run));
       text.remove_prefix(run);
       if (text.empty()) return;

@@ -1,5 +1,7 @@
 #include "proxy/forward.hpp"
 
+#include <atomic>
+
 #include "base/text.hpp"
 #include "http/h1/framing.hpp"
 #include "net/loop.hpp"
@@ -11,6 +13,11 @@ using http::FieldId;
 using Stage = http::OriginFailure::Stage;
 
 constexpr std::size_t kMaxTries = 8;
+
+std::uint64_t next_id() noexcept {
+  static std::atomic<std::uint64_t> last{0};
+  return ++last;
+}
 
 // Adds an element to a list field. The common case, that it is not there yet, copies nothing twice.
 void append(http::Fields& fields, FieldId id, std::string_view element) {
@@ -58,13 +65,15 @@ ForwardMetrics::ForwardMetrics(base::Metrics& m)
 struct Forward::Flight {
   std::shared_ptr<cluster::Pool> pool;
   cluster::InFlight flight;
+  Time started;  // of the request
   void finished(const http::Outcome& outcome) noexcept {
+    const Time now = started + outcome.duration;
     if (outcome.content_broken) {
-      flight.finish(cluster::Outcome::broken);
+      flight.finish(cluster::Outcome::broken, now);
     } else if (!outcome.complete) {
-      flight.finish(cluster::Outcome::neutral);
+      flight.finish(cluster::Outcome::neutral, now);
     } else {
-      flight.finish(outcome.status >= 500 ? cluster::Outcome::server_error : cluster::Outcome::ok);
+      flight.finish(outcome.status >= 500 ? cluster::Outcome::server_error : cluster::Outcome::ok, now);
     }
   }
 };
@@ -75,7 +84,8 @@ Forward::Forward(std::shared_ptr<cluster::Pool> pool, OriginPools& origins, base
       origins_(origins),
       telemetry_(telemetry),
       metrics_(metrics),
-      options_(std::move(options)) {
+      options_(std::move(options)),
+      id_(next_id()) {
   const conf::Pool& conf = pool_->conf();
   limits_.connect_timeout = conf.connect_timeout;
   limits_.response_timeout = conf.response_timeout;
@@ -89,17 +99,34 @@ Forward::Forward(std::shared_ptr<cluster::Pool> pool, OriginPools& origins, base
 
 Forward::~Forward() = default;
 
-// What the backend learns about the client, and what it must not see (RFC 9110 7.6.1, 7.6.3; RFC 7239).
-void Forward::prepare(http::Request& r) const {
-  http::Fields& fields = r.fields;
-  http::h1::remove_hop_by_hop(fields);
-  append(fields, FieldId::via, r.minor_version == 0 ? via_1_0_ : via_);
-  append(fields, FieldId::x_forwarded_for, r.client_text);
-  fields.set(FieldId::x_forwarded_proto, r.scheme);
-  if (!r.authority.empty()) fields.set(FieldId::x_forwarded_host, r.authority);
-  thread_local std::string forwarded;  // keeps its room from request to request
+// What the backend learns about the client (RFC 9110 7.6.3, RFC 7239), at the end of what earlier proxies said.
+void Forward::describe_client(http::Request& r, http::Fields& out) const {
+  append(out, FieldId::via, r.minor_version == 0 ? via_1_0_ : via_);
+  append(out, FieldId::x_forwarded_for, r.client_text);
+  out.set(FieldId::x_forwarded_proto, r.scheme);
+  if (!r.authority.empty()) out.set(FieldId::x_forwarded_host, r.authority);
+  std::string forwarded;
   write_forwarded(r, forwarded);
-  append(fields, FieldId::forwarded, forwarded);
+  append(out, FieldId::forwarded, forwarded);
+}
+
+// Takes away what the backend must not see (RFC 9110 7.6.1), adds what it must know.
+void Forward::prepare(http::Request& r) const {
+  constexpr std::uint64_t kOurs = http::Fields::bit(FieldId::via) | http::Fields::bit(FieldId::x_forwarded_for) |
+                                  http::Fields::bit(FieldId::x_forwarded_proto) |
+                                  http::Fields::bit(FieldId::x_forwarded_host) | http::Fields::bit(FieldId::forwarded);
+  http::h1::remove_hop_by_hop(r.fields);
+  if ((r.fields.present() & kOurs) != 0) return describe_client(r, r.fields);
+  // Most requests of a connection get the same lines.
+  auto& usual = r.usual;
+  if (usual.maker != id_ || usual.minor_version != r.minor_version || usual.authority != r.authority) {
+    usual.maker = id_;
+    usual.minor_version = r.minor_version;
+    usual.authority = r.authority;
+    usual.fields.clear();
+    describe_client(r, usual.fields);
+  }
+  r.fields.append(usual.fields);
 }
 
 // RFC 9110 7.6.2: OPTIONS and TRACE that may go no further are answered here.
@@ -127,15 +154,10 @@ bool Forward::answer_max_forwards(http::Request& r, http::Response& out) const {
 }
 
 net::Task<Result<http::Response>> Forward::handle(http::Request& r) {
-  std::string target(r.path);  // what the rules saw
-  if (r.has_query) target.append("?").append(r.query);
-  return forward(r, std::move(target));
-}
-
-net::Task<Result<http::Response>> Forward::forward(http::Request& r, std::string target) {
   http::Response local;
   if (answer_max_forwards(r, local)) co_return local;
   prepare(r);
+  const std::string_view target = r.origin_target();
   const std::string_view host = options_.host.empty() ? r.authority : std::string_view(options_.host);
   http::OriginPool& origins = origins_.of(r.loop);
   http::OriginPool::Replay replay;
@@ -144,7 +166,10 @@ net::Task<Result<http::Response>> Forward::forward(http::Request& r, std::string
   bool fresh = false;
   cluster::Choice choice;
   for (;;) {
-    if (!fresh) choice = pool_->pick({r.loop.now()}, std::span(tried).first(tried_count));
+    if (!fresh) {
+      const Time now = r.tries == 0 ? r.started : Clock::now();
+      choice = pool_->pick({now}, std::span(tried).first(tried_count));
+    }
     cluster::Backend* backend = choice.backend();
     if (!backend) {
       metrics_.no_backend.add();
@@ -155,7 +180,9 @@ net::Task<Result<http::Response>> Forward::forward(http::Request& r, std::string
     }
     r.backend = backend->name();
     ++r.tries;
-    auto endpoint = backend->endpoint();
+    const base::Endpoint* endpoint = backend->fixed_endpoint();
+    std::optional<base::Endpoint> resolved;
+    if (!endpoint && (resolved = backend->endpoint())) endpoint = &*resolved;
     http::OriginPool::Answer answer;
     if (endpoint) {
       const std::string_view send_host = host.empty() ? std::string_view(backend->address()) : host;
@@ -165,7 +192,7 @@ net::Task<Result<http::Response>> Forward::forward(http::Request& r, std::string
     }
     if (answer.ok()) {
       r.backend_time = Clock::now() - r.started;
-      Flight flight{pool_, std::move(choice.flight)};
+      Flight flight{pool_, std::move(choice.flight), r.started};
       r.attachment.emplace(std::move(flight));
       append(answer.response.head->fields, FieldId::via, via_);
       co_return std::move(answer.response);

@@ -53,10 +53,10 @@ class Forward final : public http::Handler {
 
  private:
   struct Flight;
-  net::Task<Result<http::Response>> forward(http::Request& request, std::string target);
   bool may_retry(const http::Request& request, const http::OriginFailure& failure, int tries) const noexcept;
   http::Response failed(http::Request& request, const http::OriginFailure& failure);
   void prepare(http::Request& request) const;
+  void describe_client(http::Request& request, http::Fields& out) const;
   bool answer_max_forwards(http::Request& request, http::Response& out) const;
 
   std::shared_ptr<cluster::Pool> pool_;
@@ -66,6 +66,7 @@ class Forward final : public http::Handler {
   Options options_;
   http::OriginLimits limits_;
   std::string via_, via_1_0_;
+  const std::uint64_t id_;
 };
 
 }  // namespace genkan::proxy

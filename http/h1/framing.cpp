@@ -33,6 +33,15 @@ bool content_length(const Fields& fields, bool& present, std::uint64_t& length) 
   return true;
 }
 
+// The one Connection line when it says no more than most do.
+enum class Usual { no, keep_alive, close };
+Usual usual_connection(const Fields& fields) {
+  if (fields.count(FieldId::connection) != 1) return Usual::no;
+  const std::string_view value = *fields.get(FieldId::connection);
+  if (value.size() == 10 && base::iequals(value, "keep-alive")) return Usual::keep_alive;
+  return value.size() == 5 && base::iequals(value, "close") ? Usual::close : Usual::no;
+}
+
 }  // namespace
 
 RequestFraming request_framing(const Fields& fields, int minor_version) {
@@ -81,6 +90,7 @@ bool response_framing(const Fields& fields, int status, int minor_version, Metho
 
 bool keeps_alive(const Fields& fields, int minor_version) {
   if (!fields.has(FieldId::connection)) return minor_version >= 1;
+  if (const Usual usual = usual_connection(fields); usual != Usual::no) return usual == Usual::keep_alive;
   bool close = false, keep = false;
   fields.each_element(FieldId::connection, [&](std::string_view e) {
     close |= base::iequals(e, "close");
@@ -90,7 +100,13 @@ bool keeps_alive(const Fields& fields, int minor_version) {
 }
 
 void remove_hop_by_hop(Fields& fields, bool keep_upgrade) {
-  if (fields.has(FieldId::connection)) {
+  constexpr std::uint64_t kHops = Fields::bit(FieldId::connection) | Fields::bit(FieldId::keep_alive) |
+                                  Fields::bit(FieldId::proxy_connection) | Fields::bit(FieldId::transfer_encoding) |
+                                  Fields::bit(FieldId::upgrade) | Fields::bit(FieldId::te);
+  if ((fields.present() & kHops) == 0) return;
+  if (usual_connection(fields) != Usual::no) {  // names no field but those that go anyway
+    fields.remove(FieldId::connection);
+  } else if (fields.has(FieldId::connection)) {
     fields.each_element(FieldId::connection, [&](std::string_view named) {
       const FieldId id = field_id(named);
       // What frames or routes the message can't be taken away by naming it.

@@ -65,11 +65,10 @@ std::string_view OriginConnection::write_head(std::string_view target, std::stri
   out.put(target);
   out.put(" HTTP/1.1\r\n");
   out.field("Host", host);
-  r.fields.each([&](std::string_view name, std::string_view value, FieldId id) {
-    if (id == FieldId::host || id == FieldId::content_length || id == FieldId::transfer_encoding) return;
-    if (id == FieldId::expect && !r.expects_continue) return;
-    out.field(name, value);
-  });
+  std::uint64_t skip =
+      Fields::bit(FieldId::host) | Fields::bit(FieldId::content_length) | Fields::bit(FieldId::transfer_encoding);
+  if (!r.expects_continue) skip |= Fields::bit(FieldId::expect);
+  out.fields(r.fields, skip);
   chunked_ = false;
   if (r.body) {
     auto length = r.body->length();
@@ -87,6 +86,17 @@ std::string_view OriginConnection::write_head(std::string_view target, std::stri
   }
   out.end();
   return out.overflow() || out.room() < kJoin + 32 ? std::string_view() : out.text();
+}
+
+std::string_view OriginConnection::whole_request(std::string_view target, std::string_view host) {
+  if (request_->body) return {};
+  return write_head(target, host, true, Chunk{{}, true});
+}
+
+bool OriginConnection::sent(const Result<void>& written, OriginFailure& failure) noexcept {
+  if (!written) return fail(failure, Stage::send, written.error());
+  transport_->read_deadline(transport_->loop().now() + limits_.response_timeout);
+  return true;
 }
 
 net::Task<bool> OriginConnection::send(std::string_view target, std::string_view host, OriginPool::Replay& replay,
@@ -218,9 +228,21 @@ net::Task<void> OriginConnection::upload(OriginConnection& self, Body* body) {
 
 net::Task<bool> OriginConnection::receive(OriginFailure& failure) {
   const h1::HeadLimits limits{limits_.max_head, limits_.max_fields};
+  Result<std::string_view> head = std::string_view();
   for (;;) {
-    Result<std::string_view> head = std::string_view();
-    if (!reader_.poll_head(limits, head)) head = co_await reader_.read_head(limits);
+    while (!reader_.poll_head(limits, head)) {
+      const std::span<char> free = reader_.room(limits);
+      if (free.empty()) {
+        head = Errc::too_large;
+        break;
+      }
+      const auto n = co_await transport_->read_some(free.data(), free.size());
+      if (!n || *n == 0) {
+        head = n ? make_error_code(Errc::end_of_stream) : n.error();
+        break;
+      }
+      reader_.received(*n);
+    }
     if (!head) {
       answered_ = answered_ || reader_.has_buffered();
       if (head.error() == Errc::timed_out && await_continue_) {
@@ -231,51 +253,52 @@ net::Task<bool> OriginConnection::receive(OriginFailure& failure) {
       co_return fail(failure, Stage::head, head.error());
     }
     answered_ = true;
-    const Step step = co_await take_head(*head, failure);
-    if (step != Step::again) co_return step == Step::done;
+    const Step step = take_head(*head, failure);
+    if (step != Step::interim) co_return step == Step::done;
+    if (request_->informer) {
+      const auto informed = co_await request_->informer->inform(head_);
+      after_interim(informed, failure);
+    } else {
+      after_interim({}, failure);
+    }
   }
 }
 
-net::Task<OriginConnection::Step> OriginConnection::take_head(std::string_view head, OriginFailure& failure) {
+OriginConnection::Step OriginConnection::take_head(std::string_view head, OriginFailure& failure) {
   h1::StatusLine line;
   head_.fields.clear(head.data());
   const bool parsed = h1::parse_response(head, line, head_.fields) == h1::HeadError::none;
-  if (!parsed || line.status < 100 || line.status > 599 || line.status == 101) {
+  h1::Framing framing;
+  if (!parsed || line.status < 100 || line.status > 599 || line.status == 101 ||
+      !h1::response_framing(head_.fields, line.status, line.minor_version, request_->method, framing)) {
     fail(failure, Stage::head, Errc::malformed);
-    co_return Step::failed;
+    return Step::failed;
   }
   head_.status = line.status;
   head_.reason = line.reason;
   head_.minor_version = line.minor_version;
-  h1::Framing framing;
-  if (!h1::response_framing(head_.fields, line.status, line.minor_version, request_->method, framing)) {
-    fail(failure, Stage::head, Errc::malformed);
-    co_return Step::failed;
-  }
   const bool keeps = h1::keeps_alive(head_.fields, line.minor_version);
   h1::remove_hop_by_hop(head_.fields);
   if (line.status < 200) {
-    if (++interims_ > kMaxInterims) {
-      fail(failure, Stage::head, Errc::malformed);
-      co_return Step::failed;
-    }
-    if (request_->informer) {
-      const auto informed = co_await request_->informer->inform(head_);
-      clients_fault_ = clients_fault_ || !informed;
-    }
-    if (line.status == 100 && await_continue_) {
-      failure.content_lost = true;
-      start_upload();
-    }
-    reader_.begin();
-    co_return Step::again;
+    if (++interims_ <= kMaxInterims) return Step::interim;
+    fail(failure, Stage::head, Errc::malformed);
+    return Step::failed;
   }
   keep_ = keeps && framing.kind != h1::Framing::Kind::until_close && !await_continue_;
   await_continue_ = false;
   reader_.begin_body(framing);
   transport_->read_deadline(Time::max());
   transport_->read_timeout(limits_.body_timeout);
-  co_return Step::done;
+  return Step::done;
+}
+
+void OriginConnection::after_interim(const Result<void>& informed, OriginFailure& failure) {
+  clients_fault_ = clients_fault_ || !informed;
+  if (head_.status == 100 && await_continue_) {
+    failure.content_lost = true;
+    start_upload();
+  }
+  reader_.begin();
 }
 
 std::optional<std::uint64_t> OriginConnection::length() const {

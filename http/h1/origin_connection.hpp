@@ -20,9 +20,14 @@ class OriginConnection final : public Body, private Informer::GoneListener {
   ~OriginConnection() override;
 
   void begin(Request& request, const OriginLimits& limits);
+  // A request without content as it goes out, in the scratch: write it, then sent(). Empty: call send(). It is the
+  // common case, and needs no frame.
+  std::string_view whole_request(std::string_view target, std::string_view host);
+  bool sent(const Result<void>& written, OriginFailure& failure) noexcept;
   net::Task<bool> send(std::string_view target, std::string_view host, OriginPool::Replay& replay,
                        OriginFailure& failure);
   net::Task<bool> receive(OriginFailure& failure);
+  net::Transport& transport() noexcept { return *transport_; }
   ResponseHead* head() noexcept { return &head_; }
 
   // Body: the answer's content.
@@ -41,14 +46,15 @@ class OriginConnection final : public Body, private Informer::GoneListener {
   const base::Endpoint& to() const noexcept { return to_; }
 
  private:
-  enum class Step { again, done, failed };
+  enum class Step { interim, done, failed };
 
   void on_client_gone() noexcept override;
   std::string_view write_head(std::string_view target, std::string_view host, bool whole, const Chunk& first);
   static void append_trailers(std::string& tail, const Fields* trailers);
   void start_upload();
   static net::Task<void> upload(OriginConnection& self, Body* body);
-  net::Task<Step> take_head(std::string_view head, OriginFailure& failure);
+  Step take_head(std::string_view head, OriginFailure& failure);
+  void after_interim(const Result<void>& informed, OriginFailure& failure);
   bool fail(OriginFailure& failure, OriginFailure::Stage stage, Error error) noexcept;
 
   OriginPool& pool_;

@@ -3,7 +3,10 @@
 #include <boost/asio/buffer.hpp>
 #include <boost/beast/http/basic_parser.hpp>
 
-#include <cstring>
+#include <array>
+#include <string>
+
+#include "base/scan.hpp"
 
 namespace genkan::http::h1 {
 namespace {
@@ -13,36 +16,38 @@ using BeastError = beast::error_code;
 
 constexpr std::size_t kMaxName = 4096;
 
-// Collects what Beast's parser reports; the body is ours to read, so it never gets one.
-template <bool is_request>
-class Collector final : public beast::http::basic_parser<is_request> {
+// Beast's parser, for the start line: it gets that and an empty section.
+template <class Parser>
+class StartLine : public Parser {
  public:
-  Collector(std::string_view head, Fields& fields) : head_(head), fields_(fields) {
-    this->header_limit(static_cast<std::uint32_t>(head.size() + 1));
-    this->body_limit(boost::none);
+  // False with `error` set when the grammar of RFC 9112 3 or 4 does not hold.
+  bool parse(std::string_view line, BeastError& error) {
+    std::array<char, 1024> small;
+    std::string large;
+    const std::size_t size = line.size() + 2;
+    char* copy = small.data();
+    if (size > small.size()) {
+      large.resize(size);
+      copy = large.data();
+    }
+    line.copy(copy, line.size());
+    copy[line.size()] = '\r';
+    copy[line.size() + 1] = '\n';
+    line_ = line;
+    copy_ = copy;
+    this->header_limit(static_cast<std::uint32_t>(size + 1));
     this->eager(false);
+    const std::size_t used = this->put(boost::asio::const_buffer(copy, size), error);
+    return !error && used == size;
   }
 
-  RequestLine request;
-  StatusLine status;
+ protected:
+  std::string_view here(beast::string_view part) const noexcept {
+    return line_.substr(static_cast<std::size_t>(part.data() - copy_), part.size());
+  }
 
  private:
-  void on_request_impl(beast::http::verb, beast::string_view method, beast::string_view target, int version,
-                       BeastError&) override {
-    request = {{method.data(), method.size()}, {target.data(), target.size()}, version % 10};
-  }
-  void on_response_impl(int code, beast::string_view reason, int version, BeastError&) override {
-    status = {code, {reason.data(), reason.size()}, version % 10};
-  }
-  void on_field_impl(beast::http::field, beast::string_view name, beast::string_view value,
-                     BeastError& error) override {
-    if (name.size() > kMaxName) {
-      error = beast::http::error::bad_field;
-      return;
-    }
-    const auto value_at = value.empty() ? 0 : static_cast<std::size_t>(value.data() - head_.data());
-    fields_.add_parsed(static_cast<std::size_t>(name.data() - head_.data()), name.size(), value_at, value.size());
-  }
+  void on_field_impl(beast::http::field, beast::string_view, beast::string_view, BeastError&) override {}
   void on_header_impl(BeastError&) override {}
   void on_body_init_impl(boost::optional<std::uint64_t> const&, BeastError&) override {}
   std::size_t on_body_impl(beast::string_view body, BeastError&) override { return body.size(); }
@@ -50,90 +55,113 @@ class Collector final : public beast::http::basic_parser<is_request> {
   std::size_t on_chunk_body_impl(std::uint64_t, beast::string_view body, BeastError&) override { return body.size(); }
   void on_finish_impl(BeastError&) override {}
 
-  std::string_view head_;
-  Fields& fields_;
+  std::string_view line_;
+  const char* copy_ = nullptr;
 };
 
-template <bool is_request>
-HeadError run(Collector<is_request>& parser, std::string_view head) {
+class RequestStart final : public StartLine<beast::http::basic_parser<true>> {
+ public:
+  RequestLine line;
+
+ private:
+  void on_request_impl(beast::http::verb, beast::string_view method, beast::string_view target, int version,
+                       BeastError&) override {
+    line = {here(method), here(target), version % 10};
+  }
+  void on_response_impl(int, beast::string_view, int, BeastError&) override {}
+};
+
+class StatusStart final : public StartLine<beast::http::basic_parser<false>> {
+ public:
+  StatusLine line;
+
+ private:
+  void on_request_impl(beast::http::verb, beast::string_view, beast::string_view, int, BeastError&) override {}
+  void on_response_impl(int code, beast::string_view reason, int version, BeastError&) override {
+    line = {code, here(reason), version % 10};
+  }
+};
+
+constexpr auto kTokenChars = [] {
+  std::array<bool, 256> table{};
+  for (int c = 0; c < 256; ++c) {
+    const bool alnum = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+    table[static_cast<std::size_t>(c)] =
+        alnum || std::string_view("!#$%&'*+-.^_`|~").find(static_cast<char>(c)) != std::string_view::npos;
+  }
+  return table;
+}();
+
+bool blank(char c) noexcept { return c == ' ' || c == '\t'; }
+
+// RFC 9112 5: field lines and the empty line after them, which must end `text`. Offsets are relative to `base`.
+HeadError parse_fields(const char* base, std::string_view text, Fields& fields) {
+  const char* p = text.data();
+  const char* const end = p + text.size();
+  while (end - p >= 2) {
+    if (*p == '\r') return p[1] == '\n' && p + 2 == end ? HeadError::none : HeadError::malformed;
+    const char* const name = p;
+    while (p != end && kTokenChars[static_cast<unsigned char>(*p)]) ++p;
+    if (p == name || p == end || *p != ':') return HeadError::malformed;  // no blank before the colon (5.1)
+    const auto name_size = static_cast<std::size_t>(p - name);
+    if (name_size > kMaxName) return HeadError::malformed;
+    for (++p; p != end && blank(*p);) ++p;
+    const char* const value = p;
+    p = base::find_control(p, end);
+    if (end - p < 2 || p[0] != '\r' || p[1] != '\n') return HeadError::malformed;
+    const char* last = p;
+    while (last != value && blank(last[-1])) --last;
+    fields.add_parsed(static_cast<std::size_t>(name - base), name_size, static_cast<std::size_t>(value - base),
+                      static_cast<std::size_t>(last - value));
+    p += 2;
+  }
+  return HeadError::malformed;
+}
+
+template <class Start, class Line>
+HeadError parse_head(std::string_view head, Line& line, Fields& fields) {
+  const std::size_t stop = head.find("\r\n");
+  if (stop == std::string_view::npos) return HeadError::malformed;
+  Start start;
   BeastError error;
-  const std::size_t used = parser.put(boost::asio::const_buffer(head.data(), head.size()), error);
+  const bool good = start.parse(head.substr(0, stop + 2), error);
+  line = start.line;
   if (error == beast::http::error::bad_version) return HeadError::version;
-  return error || used != head.size() ? HeadError::malformed : HeadError::none;
+  return good ? parse_fields(head.data(), head.substr(stop + 2), fields) : HeadError::malformed;
 }
 
 }  // namespace
 
 HeadScanner::State HeadScanner::scan(std::string_view data, std::size_t max_fields) noexcept {
+  const char* const begin = data.data();
+  const char* const end = begin + data.size();
   while (at_ < data.size()) {
-    const char* from = data.data() + at_;
-    const auto* lf = static_cast<const char*>(std::memchr(from, '\n', data.size() - at_));
-    const std::size_t stop = lf ? static_cast<std::size_t>(lf - data.data()) : data.size();
-    // CR stands only directly before LF; a CR that ends the data may still get its LF.
-    const auto* cr = static_cast<const char*>(std::memchr(from, '\r', stop - at_));
-    if (std::memchr(from, '\0', stop - at_)) return State::malformed;
-    if (!lf) {
-      if (cr && cr + 1 != data.data() + data.size()) return State::malformed;
-      at_ = cr ? static_cast<std::size_t>(cr - data.data()) : data.size();
-      return State::more;
-    }
-    if (!cr || cr + 1 != lf) return State::malformed;
-    const bool empty_line = cr == from;  // `at_` stands at a line start unless the line came in parts
-    const bool line_start = at_ == 0 || data[at_ - 1] == '\n';
+    const char* from = begin + at_;
+    const bool line_start = at_ == 0 || from[-1] == '\n';  // unless the line came in parts
     if (line_start && lines_ > 0 && (*from == ' ' || *from == '\t')) return State::malformed;  // obs-fold
-    at_ = stop + 1;
-    if (empty_line && line_start) return State::complete;
+    const char* stop = base::find_line_byte(from, end);
+    at_ = static_cast<std::size_t>(stop - begin);
+    if (stop == end) return State::more;
+    if (*stop != '\r') return State::malformed;  // CR stands only directly before LF, and LF after it
+    if (stop + 1 == end) return State::more;
+    if (stop[1] != '\n') return State::malformed;
+    at_ += 2;
+    if (line_start && stop == from) return State::complete;
     if (++lines_ > max_fields + 1) return State::too_many;
   }
   return State::more;
 }
 
 HeadError parse_request(std::string_view head, RequestLine& line, Fields& fields) {
-  Collector<true> parser(head, fields);
-  const HeadError error = run(parser, head);
-  line = parser.request;
-  return error;
+  return parse_head<RequestStart>(head, line, fields);
 }
 
 HeadError parse_response(std::string_view head, StatusLine& line, Fields& fields) {
-  Collector<false> parser(head, fields);
-  const HeadError error = run(parser, head);
-  line = parser.status;
-  return error;
+  return parse_head<StatusStart>(head, line, fields);
 }
-
-namespace {
-
-bool token_char(unsigned char c) noexcept {
-  if (c >= 'a' && c <= 'z') return true;
-  if (c >= 'A' && c <= 'Z') return true;
-  if (c >= '0' && c <= '9') return true;
-  return c != 0 && std::strchr("!#$%&'*+-.^_`|~", c) != nullptr;
-}
-
-}  // namespace
 
 HeadError parse_trailers(std::string_view section, Fields& fields) {
-  std::size_t at = 0;
-  while (at < section.size()) {
-    const std::size_t end = section.find("\r\n", at);
-    if (end == std::string_view::npos) return HeadError::malformed;
-    if (end == at) return end + 2 == section.size() ? HeadError::none : HeadError::malformed;
-    const std::string_view line = section.substr(at, end - at);
-    const std::size_t colon = line.find(':');
-    if (colon == std::string_view::npos || colon == 0 || colon > kMaxName) return HeadError::malformed;
-    for (const char c : line.substr(0, colon)) {
-      if (!token_char(static_cast<unsigned char>(c))) return HeadError::malformed;
-    }
-    const std::string_view value = base::trim(line.substr(colon + 1));
-    for (const char c : value) {
-      if ((c >= 0 && c < 0x20 && c != '\t') || c == 0x7f) return HeadError::malformed;
-    }
-    const auto value_at = value.empty() ? 0 : static_cast<std::size_t>(value.data() - section.data());
-    fields.add_parsed(at, colon, value_at, value.size());
-    at = end + 2;
-  }
-  return HeadError::malformed;
+  return parse_fields(section.data(), section, fields);
 }
 
 }  // namespace genkan::http::h1

@@ -89,16 +89,26 @@ bool Reader::make_room(std::size_t max_bytes) {
   return true;
 }
 
+std::span<char> Reader::room(const HeadLimits& limits) {
+  if (!make_room(limits.max_bytes)) return {};
+  return {block_.data() + end_, block_.size() - end_};
+}
+
+void Reader::received(std::size_t n) noexcept {
+  end_ += n;
+  if (start_ == at_ && scanner_.end() == 0) skip_empty_lines();
+}
+
 net::Task<Result<std::string_view>> Reader::read_head(HeadLimits limits) {
   Result<std::string_view> out = std::string_view();
   for (;;) {
     if (poll_head(limits, out)) co_return out;
-    if (!make_room(limits.max_bytes)) co_return Errc::too_large;
-    const auto n = co_await transport_.read_some(block_.data() + end_, block_.size() - end_);
+    const std::span<char> free = room(limits);
+    if (free.empty()) co_return Errc::too_large;
+    const auto n = co_await transport_.read_some(free.data(), free.size());
     if (!n) co_return n.error();
     if (*n == 0) co_return Errc::end_of_stream;
-    end_ += *n;
-    if (start_ == at_ && scanner_.end() == 0) skip_empty_lines();
+    received(*n);
   }
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string_view>
 
 #include "http/body.hpp"
@@ -28,8 +29,11 @@ class Reader {
   // Waits for a whole head. Errc::end_of_stream (nothing, or half a head), Errc::too_large, Errc::malformed,
   // Errc::exhausted (too many fields), Errc::timed_out.
   net::Task<Result<std::string_view>> read_head(HeadLimits limits);
-  // As read_head when everything is there already: no waiting, no frame. False: call read_head.
+  // The same in three steps, for those who wait without a frame of their own: poll_head(); false: receive into room()
+  // and say received(). An empty room: Errc::too_large.
   bool poll_head(const HeadLimits& limits, Result<std::string_view>& out);
+  std::span<char> room(const HeadLimits& limits);
+  void received(std::size_t n) noexcept;
   bool seen_line() const noexcept { return scanner_.lines() > 0; }  // of the head that is being read
   // Gives the buffer back when it is empty: an idle connection holds none.
   void trim() noexcept;

@@ -68,50 +68,65 @@ void ServerSession::on_hangup() noexcept {
 }
 
 net::Task<void> ServerSession::run() {
-  for (;;) {
-    const auto head = co_await next_head();
-    Next next = Next::close;
-    if (head) {
-      next = co_await serve_one(*head);
-    } else if (const int status = status_of(head.error(), reader_.seen_line()); status != 0) {
-      if (head.error() != Errc::timed_out || reader_.has_buffered()) {
-        begin_request(nullptr);
-        next = co_await refuse(status, "The request could not be read.");
+  Result<std::string_view> head = std::string_view();
+  Next next = Next::keep;
+  while (next == Next::keep) {
+    if (!begin_wait()) co_return;
+    if (idle_) {
+      const auto ready = co_await transport_.readable();
+      idle_ = false;
+      if (!ready) head = ready.error();
+      if (snapshot_ != server_.snapshot()) snapshot_ = server_.snapshot();  // reloaded while idle
+      if (ready && !receive_head(head)) {
+        transport_.read_deadline(transport_.loop().now() + snapshot_->conf->http.head_timeout);
+        head = co_await reader_.read_head(limits_of(snapshot_->conf->http));
+      }
+    } else {
+      reader_.skip_empty_lines();
+      if (!reader_.poll_head(limits_of(snapshot_->conf->http), head)) {
+        transport_.read_deadline(transport_.loop().now() + snapshot_->conf->http.head_timeout);
+        head = co_await reader_.read_head(limits_of(snapshot_->conf->http));
       }
     }
-    if (next == Next::linger) co_await linger();
-    if (next != Next::keep) co_return;
+    if (!head && status_of(head.error(), reader_.seen_line()) == 0) co_return;
+    if (!head && head.error() == Errc::timed_out && !reader_.has_buffered()) co_return;
+    next = co_await serve_one(head);
   }
+  if (next == Next::linger) co_await linger();
 }
 
-// Waits for the next request without a buffer, then for its whole head.
-net::Task<Result<std::string_view>> ServerSession::next_head() {
+// Between two requests; idle_ when nothing of the next one is here yet: then no buffer is held.
+bool ServerSession::begin_wait() {
   reader_.begin();
-  idle_ = true;
   snapshot_ = server_.snapshot();
+  idle_ = !reader_.has_buffered();
+  if (!idle_) return true;
+  if (server_.draining()) return false;
   const conf::Http& http = snapshot_->conf->http;
-  if (!reader_.has_buffered()) {
-    if (server_.draining()) co_return Errc::cancelled;
-    reader_.trim();
-    transport_.read_timeout(Duration::max());
-    transport_.read_deadline(transport_.loop().now() + (served_ == 0 ? http.head_timeout : http.idle_timeout));
-    const auto ready = co_await transport_.readable();
-    if (!ready) co_return ready.error();
-    if (snapshot_ != server_.snapshot()) snapshot_ = server_.snapshot();  // reloaded while idle
+  reader_.trim();
+  transport_.read_timeout(Duration::max());
+  transport_.read_deadline(transport_.loop().now() + (served_ == 0 ? http.head_timeout : http.idle_timeout));
+  return true;
+}
+
+// What is here already. False: the head is not complete.
+bool ServerSession::receive_head(Result<std::string_view>& head) {
+  const HeadLimits limits = limits_of(snapshot_->conf->http);
+  const std::span<char> free = reader_.room(limits);
+  Result<std::size_t> n = 0;
+  if (free.empty() || !transport_.read_now(free.data(), free.size(), n)) return false;
+  if (!n || *n == 0) {
+    head = n ? make_error_code(Errc::end_of_stream) : n.error();
+    return true;
   }
-  idle_ = false;
-  Result<std::string_view> head = std::string_view();
-  reader_.skip_empty_lines();
-  if (reader_.poll_head(limits_of(snapshot_->conf->http), head)) co_return head;
-  transport_.read_deadline(transport_.loop().now() + snapshot_->conf->http.head_timeout);
-  head = co_await reader_.read_head(limits_of(snapshot_->conf->http));
-  co_return head;
+  reader_.received(*n);
+  return reader_.poll_head(limits, head);
 }
 
 void ServerSession::begin_request(const char* base) {
   Request& r = request_;
   r.started = Clock::now();
-  r.started_wall = WallClock::now();
+  r.started_wall = transport_.loop().wall();
   r.fields.clear(base);
   r.method = Method::get;
   r.method_text = r.target = {};
@@ -126,14 +141,55 @@ void ServerSession::begin_request(const char* base) {
   r.has_query = false;
   r.keep_alive = snapshot_;
   body_error_ = {};
+  polled_.reset();
   continue_due_ = head_sent_ = false;
   ++served_;
   server_.metrics().requests.add();
 }
 
-net::Task<ServerSession::Next> ServerSession::serve_one(std::string_view head) {
+// From a head, or the failure to get one, to the last byte of the answer.
+net::Task<ServerSession::Next> ServerSession::serve_one(Result<std::string_view> head) {
+  begin_request(head ? head->data() : nullptr);
+  int status = head ? take_request(*head) : status_of(head.error(), reader_.seen_line());
+  Response response;
+  if (status == 0) {
+    auto handled = co_await snapshot_->handler->handle(request_);
+    if (handled) {
+      response = std::move(*handled);
+    } else {
+      status = status_of_failure(handled.error());
+    }
+  }
+  if (status != 0) response = refusal(status);
+  Outcome outcome;
+  bool keep = may_keep();
+  Result<void> sent = Errc::cancelled;
+  if (status == 499) {
+    outcome.status = 499;
+  } else {
+    outcome.status = response.head->status;
+    const std::string_view whole = whole_answer(response, keep, outcome);
+    if (whole.empty()) {
+      sent = co_await send(response, keep, outcome);
+    } else {
+      sent = co_await transport_.write(whole);
+    }
+  }
+  outcome.complete = sent.has_value();
+  if (!sent) outcome.error = sent.error();
+  finish(response.head, outcome);
+  gone_ = nullptr;
+  response.body.reset();
+  if (keep && sent && !fetching_ && reader_.body_done()) co_return Next::keep;
+  Next next = co_await settle(keep && sent);
+  if (!sent) next = Next::close;
+  if (status != 0 && next == Next::close && status != 499 && sent) next = Next::linger;
+  co_return next;
+}
+
+// 0, or the status to refuse with.
+int ServerSession::take_request(std::string_view head) {
   Request& r = request_;
-  begin_request(head.data());
   RequestLine line;
   const HeadError error = parse_request(head, line, r.fields);
   r.method_text = line.method;
@@ -141,31 +197,20 @@ net::Task<ServerSession::Next> ServerSession::serve_one(std::string_view head) {
   r.minor_version = line.minor_version;
   r.protocol = line.minor_version == 0 ? "HTTP/1.0" : "HTTP/1.1";
   r.method = method_of(line.method);
-  int status = error == HeadError::none ? check_request(line) : error == HeadError::version ? 505 : 400;
-  if (status != 0) {
-    const std::string_view why = status == 505 ? "Only HTTP/1.0 and HTTP/1.1 are spoken here." : "";
-    const Next next = co_await refuse(status, why);
-    co_return next;
-  }
+  if (error != HeadError::none) return error == HeadError::version ? 505 : 400;
+  if (const int status = check_request(line); status != 0) return status;
   transport_.read_deadline(Time::max());
   transport_.read_timeout(snapshot_->conf->http.body_timeout);
   transport_.write_timeout(snapshot_->conf->http.body_timeout);
+  return 0;
+}
 
-  auto response = co_await snapshot_->handler->handle(r);
-  if (!response) {
-    // The handler could not make an answer. When the request's own content was at fault, the client hears that.
-    status = 500;
-    if (body_error_) status = body_error_ == Errc::too_large ? 413 : body_error_ == Errc::timed_out ? 408 : 400;
-    if (response.error() == Errc::cancelled && transport_.broken()) status = 499;
-    if (status == 500) {
-      server_.telemetry().log.error("a request failed inside",
-                                    {{"target", r.target}, {"error", response.error().message()}});
-    }
-    const Next next = co_await refuse(status, "");
-    co_return next;
-  }
-  const Next next = co_await answer(std::move(*response));
-  co_return next;
+// The handler could not make an answer. When the request's own content was at fault, the client hears that.
+int ServerSession::status_of_failure(Error error) {
+  if (error == Errc::cancelled && transport_.broken()) return 499;
+  if (body_error_) return body_error_ == Errc::too_large ? 413 : body_error_ == Errc::timed_out ? 408 : 400;
+  server_.telemetry().log.error("a request failed inside", {{"target", request_.target}, {"error", error.message()}});
+  return 500;
 }
 
 // Everything about the request line and fields that decides whether anybody may see this request.
@@ -182,7 +227,8 @@ int ServerSession::check_request(const RequestLine& line) {
   const std::size_t hosts = r.fields.count(FieldId::host);
   if (hosts > 1 || (hosts == 0 && line.minor_version >= 1)) return 400;
   const std::string_view host_field = r.fields.get(FieldId::host).value_or("");
-  if (hosts == 1 && !parse_authority(host_field)) return 400;
+  auto authority = parse_authority(host_field);
+  if (hosts == 1 && !authority) return 400;
   if (r.method == Method::connect) return 405;
   if (target->form == TargetForm::authority) return 400;
   if (target->form == TargetForm::asterisk && r.method != Method::options) return 400;
@@ -191,10 +237,10 @@ int ServerSession::check_request(const RequestLine& line) {
   r.authority = host_field;
   if (target->form == TargetForm::absolute) {
     r.authority = target->authority;
+    authority = parse_authority(r.authority);
     if (target->authority != host_field) r.fields.set(FieldId::host, target->authority);
   }
   if (!r.authority.empty()) {
-    const auto authority = parse_authority(r.authority);
     if (!authority) return 400;
     r.host = authority->host;
     if (std::any_of(r.host.begin(), r.host.end(), [](char c) { return c >= 'A' && c <= 'Z'; })) {
@@ -226,49 +272,63 @@ int ServerSession::check_request(const RequestLine& line) {
   return 0;
 }
 
-// Answers for a request that no handler may see, or that failed; the connection ends after it.
-net::Task<ServerSession::Next> ServerSession::refuse(int status, std::string_view why) {
+// The answer to a request that no handler may see, or that failed; the connection ends after it.
+Response ServerSession::refusal(int status) {
   server_.metrics().bad_requests.add();
   keep_alive_ = false;
-  if (status == 499) {
-    Outcome outcome;
-    outcome.status = 499;
-    finish(nullptr, outcome);
-    co_await stop_upload();
-    co_return Next::close;
-  }
+  if (status == 499) return {};
+  std::string_view why;
+  if (request_.method_text.empty()) why = "The request could not be read.";
+  if (status == 505) why = "Only HTTP/1.0 and HTTP/1.1 are spoken here.";
   Response response = error_page(request_, status, why);
   if (status == 405) response.head->fields.add("Allow", kMethods);
-  co_await answer(std::move(response));
-  co_return Next::linger;
+  return response;
 }
 
-net::Task<ServerSession::Next> ServerSession::answer(Response response) {
-  Outcome outcome;
-  outcome.status = response.head->status;
+bool ServerSession::may_keep() const {
   const conf::Http& http = snapshot_->conf->http;
-  bool keep = keep_alive_ && !server_.draining() &&
-              (http.requests_per_connection == 0 || served_ < http.requests_per_connection);
+  if (!keep_alive_ || server_.draining()) return false;
+  if (http.requests_per_connection != 0 && served_ >= http.requests_per_connection) return false;
+  if (reader_.body_done()) return true;
   // Content that nobody read: little of it is read away, for more the connection ends.
-  if (!reader_.body_done()) {
-    const bool little = reader_.framing().kind == Framing::Kind::length && reader_.body_left() <= kDrainable;
-    if (fetching_ || continue_due_ || !little || body_error_) keep = false;
+  const bool little = reader_.framing().kind == Framing::Kind::length && reader_.body_left() <= kDrainable;
+  return little && !fetching_ && !continue_due_ && !body_error_;
+}
+
+// The answer in the scratch when its content is short and all here; else empty: send() takes what is not.
+std::string_view ServerSession::whole_answer(Response& response, bool keep, Outcome& outcome) {
+  const ResponseHead& head = *response.head;
+  if (no_content(head.status) || request_.method == Method::head) return {};
+  std::string_view content;
+  if (Body* body = response.body.get()) {
+    const auto length = body->length();
+    if (!length || *length > kJoin) return {};
+    Result<Chunk> chunk = Chunk{};
+    if (*length > 0) {
+      if (!body->poll(chunk)) return {};
+      if (!chunk || !chunk->last || chunk->data.size() != *length) {
+        polled_ = chunk;
+        return {};
+      }
+    }
+    content = chunk->data;
   }
-  const auto sent = co_await send(response, keep, outcome);
-  outcome.complete = sent.has_value();
-  if (!sent) outcome.error = sent.error();
-  finish(response.head, outcome);
-  gone_ = nullptr;
-  response.body.reset();
+  HeadWriter writer(transport_.loop().scratch());
+  if (!write_head(writer, head, content.size(), false, keep)) return {};
+  head_sent_ = true;
+  writer.put(content);
+  outcome.body_bytes = content.size();
+  return writer.text();
+}
+
+// Ends an upload that is under way and reads away what is left of the request's content.
+net::Task<ServerSession::Next> ServerSession::settle(bool keep) {
   const bool uploading = fetching_;
   co_await stop_upload();
-  if (!sent) co_return Next::close;
-  if (keep && !reader_.body_done()) {
-    Result<Chunk> chunk = Chunk{};
-    while (!reader_.body_done()) {
-      chunk = co_await body_.fetch();
-      if (!chunk) co_return Next::close;
-    }
+  Result<Chunk> chunk = Chunk{};
+  while (keep && !reader_.body_done()) {
+    chunk = co_await body_.fetch();
+    if (!chunk) co_return Next::close;
   }
   if (keep) co_return Next::keep;
   co_return !reader_.body_done() || uploading || reader_.has_buffered() ? Next::linger : Next::close;
@@ -281,12 +341,8 @@ bool ServerSession::write_head(HeadWriter& out, const ResponseHead& head, std::o
   out.put(" ");
   out.put(head.reason.empty() ? reason_phrase(head.status) : head.reason);
   out.put("\r\n");
-  head.fields.each([&](std::string_view name, std::string_view value, FieldId id) {
-    if (id == FieldId::content_length && (length || chunked || no_content(head.status))) {
-      if (head.status != 304) return;
-    }
-    out.field(name, value);
-  });
+  const bool own_length = (length || chunked || no_content(head.status)) && head.status != 304;
+  out.fields(head.fields, own_length ? Fields::bit(FieldId::content_length) : 0);
   if (!head.fields.has(FieldId::date)) out.field("Date", transport_.loop().http_date());
   if (!head.fields.has(FieldId::server)) out.field("Server", snapshot_->conf->http.server_name);
   if (length) {
@@ -309,7 +365,11 @@ net::Task<Result<void>> ServerSession::send(Response& response, bool& keep, Outc
   Body* body = no_content(head.status) || request_.method == Method::head ? nullptr : response.body.get();
   Result<Chunk> first = Chunk{{}, true};
   bool have = true;
-  if (body) have = body->poll(first);
+  if (polled_) {
+    first = *std::exchange(polled_, std::nullopt);
+  } else if (body) {
+    have = body->poll(first);
+  }
   if (have && !first) {  // broke before anything was sent: an error page can still say so
     Response page = error_page(request_, 502, "The backend's answer broke off.");
     response.body.reset();

@@ -11,6 +11,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 
 #include "http/h1/reader.hpp"
 #include "http/h1/writer.hpp"
@@ -46,12 +47,17 @@ class ServerSession final : public Session, private Informer, private net::Trans
 
   enum class Next { keep, close, linger };
 
-  net::Task<Result<std::string_view>> next_head();
+  bool begin_wait();  // false: nothing more is wanted of this client
+  bool receive_head(Result<std::string_view>& head);
   void begin_request(const char* base);
-  net::Task<Next> serve_one(std::string_view head);
+  net::Task<Next> serve_one(Result<std::string_view> head);
+  int take_request(std::string_view head);
   int check_request(const RequestLine& line);  // 0, or the status to refuse with
-  net::Task<Next> refuse(int status, std::string_view why);
-  net::Task<Next> answer(Response response);
+  int status_of_failure(Error error);
+  Response refusal(int status);
+  bool may_keep() const;
+  std::string_view whole_answer(Response& response, bool keep, Outcome& outcome);
+  net::Task<Next> settle(bool keep);
   net::Task<Result<void>> send(Response& response, bool& keep, Outcome& outcome);
   net::Task<Result<void>> send_body(Body& body, bool chunked, Result<Chunk> next, std::string_view head,
                                     Outcome& outcome);
@@ -78,7 +84,8 @@ class ServerSession final : public Session, private Informer, private net::Trans
   SnapshotPtr snapshot_;  // of the request in work
   std::string path_store_, host_store_;
   GoneListener* gone_ = nullptr;
-  Error body_error_;  // what broke the request's content
+  std::optional<Result<Chunk>> polled_;  // content that whole_answer() took and send() sends
+  Error body_error_;                     // what broke the request's content
   net::Event fetch_ended_;
   bool fetching_ = false;  // a body fetch is outstanding
   bool idle_ = true;

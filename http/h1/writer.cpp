@@ -22,8 +22,8 @@ void HeadWriter::field(std::string_view name, std::string_view value) noexcept {
   *at_++ = '\n';
 }
 
-void HeadWriter::fields(const Fields& all) noexcept {
-  all.each([this](std::string_view name, std::string_view value, FieldId) { field(name, value); });
+void HeadWriter::fields(const Fields& all, std::uint64_t skip) noexcept {
+  all.each_run(skip, [this](std::string_view text) { put(text); });
 }
 
 void HeadWriter::number(std::uint64_t n) noexcept {

@@ -26,7 +26,7 @@ class HeadWriter {
     at_ += text.size();
   }
   void field(std::string_view name, std::string_view value) noexcept;
-  void fields(const Fields& fields) noexcept;
+  void fields(const Fields& fields, std::uint64_t skip = 0) noexcept;  // those whose Fields::bit is in `skip` left out
   void number(std::uint64_t n) noexcept;
   void end() noexcept { put("\r\n"); }
 
