@@ -4,6 +4,7 @@
 
 #include "http/h1/framing.hpp"
 #include "http/h1/parser.hpp"
+#include "tests/fuzz/beast_head.hpp"
 
 using namespace genkan::http;
 
@@ -16,6 +17,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   fields.clear(head.data());
   h1::StatusLine line;
   if (h1::parse_response(head, line, fields) != h1::HeadError::none) return 0;
+  genkan::fuzz::BeastHead<false> second;
+  if (!second.accepts(head)) std::abort();
+  for (std::size_t i = 0; i < second.fields.size(); ++i) {
+    if (fields.name(i) != second.fields[i].first || fields.value(i) != second.fields[i].second) std::abort();
+  }
   if (line.status < 0 || line.status > 999) std::abort();
   for (const Method method : {Method::get, Method::head}) {
     h1::Framing framing;
