@@ -167,8 +167,7 @@ net::Task<Result<http::Response>> Forward::handle(http::Request& r) {
   cluster::Choice choice;
   for (;;) {
     if (!fresh) {
-      const Time now = r.tries == 0 ? r.started : Clock::now();
-      choice = pool_->pick({now}, std::span(tried).first(tried_count));
+      choice = pool_->pick({r.loop.now()}, std::span(tried).first(tried_count));
     }
     cluster::Backend* backend = choice.backend();
     if (!backend) {
@@ -191,7 +190,7 @@ net::Task<Result<http::Response>> Forward::handle(http::Request& r) {
       answer.failure.error = Errc::not_found;
     }
     if (answer.ok()) {
-      r.backend_time = Clock::now() - r.started;
+      r.backend_time = r.loop.now() - r.started;
       Flight flight{pool_, std::move(choice.flight), r.started};
       r.attachment.emplace(std::move(flight));
       append(answer.response.head->fields, FieldId::via, via_);

@@ -125,7 +125,7 @@ bool ServerSession::receive_head(Result<std::string_view>& head) {
 
 void ServerSession::begin_request(const char* base) {
   Request& r = request_;
-  r.started = Clock::now();
+  r.started = transport_.loop().now();  // when its bytes were there: waiting for others in the same round counts
   r.started_wall = transport_.loop().wall();
   r.fields.clear(base);
   r.method = Method::get;
