@@ -36,7 +36,7 @@ class Agent {
     auto opened = cluster::open_agent(loop_, telemetry_, *conf_, std::move(options), why);
     if (!opened) return EX_CONFIG;
     channel_ = std::move(*opened);
-    if (auto dropped = drop_privileges(conf_->node, why); !dropped) return EX_NOPERM;
+    if (auto dropped = drop_privileges(*conf_, why); !dropped) return EX_NOPERM;
     thread_ = std::thread([this] {
       base::this_slot = loop_.slot();
       loop_.run();

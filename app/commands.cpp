@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <memory>
 
+#include "app/manual.hpp"
 #include "base/version.hpp"
 #include "conf/reader.hpp"
 
@@ -23,7 +24,7 @@ struct Options {
 using OptionsPtr = std::shared_ptr<Options>;
 
 void config_option(CLI::App* command, const OptionsPtr& o) {
-  command->add_option("-c,--config", o->file, "Configuration file")->capture_default_str();
+  command->add_option("-c,--config", o->file, "Configuration file")->type_name("FILE")->capture_default_str();
 }
 
 void add_user_commands(CLI::App& cli, const OptionsPtr& o, int& status) {
@@ -89,28 +90,44 @@ int command_check(const std::string& file) {
 }
 
 int command_docs(const std::string& what) {
-  const std::string text = what == "man-conf"  ? conf::directives_man()
-                           : what == "example" ? conf::directives_example()
-                                               : conf::directives_markdown();
+  int unused = EX_OK;
+  const std::string text = what == "man"        ? manual(*command_line(unused))
+                           : what == "man-conf" ? conf::directives_man()
+                           : what == "example"  ? conf::directives_example()
+                                                : conf::directives_markdown();
   std::fputs(text.c_str(), stdout);
   return EX_OK;
 }
 
-void add_commands(CLI::App& cli, int& status) {
+std::shared_ptr<CLI::App> command_line(int& status) {
+  auto made = std::make_shared<CLI::App>(
+      "The front door of a web-and-mail site: HTTP, mail, webmail, cache, load balancing, virtual IP.", "genkan");
+  CLI::App& cli = *made;
+  cli.require_subcommand(1);
+  cli.set_help_all_flag("--help-all", "Help for every subcommand");
   auto o = std::make_shared<Options>();
   auto* run = cli.add_subcommand("run", "Serve, in the foreground, until SIGTERM or SIGINT");
+  run->footer(
+      "Opens its ports first, then becomes the user that the configuration names. Tells the service manager when it is "
+      "ready (sd_notify).");
   config_option(run, o);
   run->callback([o, &status] { status = command_run(o->file); });
 
   auto* agent = cli.add_subcommand("agent", "Only announce this host's load to the cluster");
+  agent->footer("For a backend host. Needs the sections [node] and [cluster]; opens no listening port.");
   config_option(agent, o);
   agent->callback([o, &status] { status = command_agent(o->file); });
 
   auto* check = cli.add_subcommand("check", "Say everything that is wrong with a configuration file");
+  check->footer(
+      "Each with file, line and column, and where there is one the nearest valid name. Looks at the host too: whether "
+      "certificates fit their keys and names, whether folders can be used, whether the user exists. Warnings alone are "
+      "no failure.");
   check->add_option("file", o->file, "Configuration file")->capture_default_str();
   check->callback([o, &status] { status = command_check(o->file); });
 
   auto* show = cli.add_subcommand("status", "Show how a running genkan is");
+  show->footer("Asks its admin listener: nodes and their load, pools and backends, the mail queue.");
   config_option(show, o);
   show->add_flag("--json", o->json, "Print JSON");
   show->callback([o, &status] { status = command_status(o->file, o->json); });
@@ -118,13 +135,16 @@ void add_commands(CLI::App& cli, int& status) {
   add_user_commands(cli, o, status);
   add_queue_commands(cli, o, status);
 
-  auto* docs = cli.add_subcommand("docs", "Print the reference of all directives");
-  docs->add_option("what", o->docs, "directives (Markdown), man-conf (genkan.toml(5)) or example (full.toml)")
-      ->check(CLI::IsMember({"directives", "man-conf", "example"}))
+  auto* docs = cli.add_subcommand("docs", "Print the reference that ships");
+  docs->add_option("what", o->docs,
+                   "directives (Markdown), man-conf (genkan.toml(5)), example (full.toml) or man (genkan(8))")
+      ->check(CLI::IsMember({"directives", "man-conf", "example", "man"}))
       ->capture_default_str();
   docs->callback([o, &status] { status = command_docs(o->docs); });
 
   cli.add_subcommand("version", "Print the version")->callback([&status] { status = command_version(); });
+  cli.footer("Manual: man genkan, man genkan.toml");  // last: subcommands inherit what is there when they are made
+  return made;
 }
 
 }  // namespace genkan::app

@@ -1,6 +1,7 @@
 // The subcommands of genkan. Each returns an exit code of sysexits.h.
 #pragma once
 
+#include <memory>
 #include <string>
 
 namespace CLI {
@@ -9,7 +10,8 @@ class App;
 
 namespace genkan::app {
 
-void add_commands(CLI::App& cli, int& status);
+// The whole command line; running a command writes its exit code into `status`, which must live as long.
+std::shared_ptr<CLI::App> command_line(int& status);
 
 int command_run(const std::string& file);
 int command_agent(const std::string& file);

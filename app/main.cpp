@@ -11,13 +11,9 @@
 
 int main(int argc, char** argv) {
   using namespace genkan::app;
-  CLI::App cli{"The front door of a web-and-mail site: HTTP, mail, webmail, cache, load balancing, virtual IP.",
-               "genkan"};
-  cli.require_subcommand(1);
-  cli.set_help_all_flag("--help-all", "Help for every subcommand");
-  cli.footer("Manual: man genkan, man genkan.toml");
   int status = EX_OK;
-  add_commands(cli, status);
+  const auto line = command_line(status);
+  CLI::App& cli = *line;
   try {
     cli.parse(argc, argv);
   } catch (const CLI::ParseError& e) {

@@ -8,7 +8,8 @@
 
 namespace genkan::app {
 
-// Also hands state_dir to that user. For good: the saved ids go too. `why` is a sentence.
-Result<void> drop_privileges(const conf::Node& node, std::string& why);
+// Also hands state_dir, run_dir and the log file, as far as they are there, to that user. For good: the saved ids and
+// all capabilities go too. `why` is a sentence.
+Result<void> drop_privileges(const conf::Conf& conf, std::string& why);
 
 }  // namespace genkan::app

@@ -1,6 +1,7 @@
 #include "app/site.hpp"
 
 #include <sysexits.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <thread>
@@ -60,7 +61,7 @@ struct Site::Rooms {
     Rooms& rooms;
   };
   Gauge gauge{*this};
-  WallTime started = WallClock::now();
+  std::string pid_file;  // ours, once written
 };
 
 // What this node says of itself beyond the host's load. Runs on the control loop.
@@ -91,11 +92,15 @@ int Site::start(std::string& why) {
     why = "cannot make " + r.conf->node.state_dir + ": " + made.error().message();
     return EX_CANTCREAT;
   }
+  if (auto made = base::make_dirs(r.conf->node.run_dir, 0755); !made) {
+    why = "cannot make " + r.conf->node.run_dir + ": " + made.error().message();
+    return EX_CANTCREAT;
+  }
   if (auto opened = r.web.open(*r.conf, why); !opened) return EX_UNAVAILABLE;
   if (auto opened = r.operators.open(*r.conf, why); !opened) return EX_UNAVAILABLE;
   if (auto opened = r.mail.listen(*r.conf, why); !opened) return EX_UNAVAILABLE;
   if (auto opened = r.service.open(*r.conf, r.channel_options(), why); !opened) return EX_UNAVAILABLE;
-  if (auto dropped = drop_privileges(r.conf->node, why); !dropped) return EX_NOPERM;
+  if (auto dropped = drop_privileges(*r.conf, why); !dropped) return EX_NOPERM;
   if (auto opened = r.mail.open(*r.conf, why); !opened) return EX_CANTCREAT;
   r.web.set_webmail(r.mail.webmail());
   r.workers.start();
@@ -106,6 +111,12 @@ int Site::start(std::string& why) {
   r.web.start(*snapshot);
   r.operators.start(r.conf);
   if (r.launched) r.vip = std::make_unique<vip::Vip>(std::move(*r.launched), r.telemetry);
+  const std::string pid_file = r.conf->node.run_dir + "/genkan.pid";
+  if (auto written = base::write_file_durable(pid_file, std::to_string(::getpid()) + "\n", 0644); !written) {
+    why = "cannot write " + pid_file + ": " + written.error().message();
+    return EX_CANTCREAT;
+  }
+  r.pid_file = pid_file;
   r.status.set_ready(true, "");
   if (r.vip) r.workers.on_control([&r] { r.gauge.on_timer(); });
   base::sd_notify_ready();
@@ -165,6 +176,7 @@ void Site::stop() {
   r.web.close();
   r.vip.reset();
   r.workers.stop();
+  ::unlink(r.pid_file.c_str());
   r.log.notice("genkan has stopped");
 }
 

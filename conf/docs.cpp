@@ -6,6 +6,7 @@
 
 #include "conf/chain.hpp"
 #include "conf/reader.hpp"
+#include "conf/roff.hpp"
 #include "conf/table.hpp"
 
 namespace genkan::conf {
@@ -94,33 +95,6 @@ void markdown_chain(std::ostringstream& out) {
 }
 
 // --- man
-
-std::string roff(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    if (c == '\\') {
-      out += "\\e";
-    } else if (c == '-') {
-      out += "\\-";
-    } else if (c == '`') {
-      continue;
-    } else if (c == '"') {
-      out += "\\(dq";
-    } else if (c == '\'') {
-      out += "\\(aq";
-    } else {
-      out += c;
-    }
-  }
-  return out;
-}
-
-// A line of text must not look like a request to roff.
-std::string roff_line(std::string_view text) {
-  std::string out = roff(text);
-  if (out.starts_with('.') || out.starts_with('\\')) out.insert(0, "\\&");
-  return out + "\n";
-}
 
 void man_section(std::ostringstream& out, const Section& section, const std::string& dotted) {
   out << ".SS " << roff(bracketed(section, dotted)) << "\n" << roff_line(section.help);

@@ -12,7 +12,7 @@ Section node_section() {
   s.row("state_dir", &Node::state_dir, path(),
         "Folder for everything that must outlive a restart: mail queue, mailboxes, users, generated keys.");
   s.row("run_dir", &Node::run_dir, unset(path(), "the folder `run` in `state_dir`"),
-        "Folder for the pid file and the control socket.");
+        "Folder for the pid file, genkan.pid.");
   s.row("user", &Node::user, unset(text(), "stay the user who started it"),
         "User to become after the ports are open. Only root can change user.");
   s.row("group", &Node::group, unset(text(), "the group of `user`"), "Group to become, together with `user`.");

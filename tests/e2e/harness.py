@@ -118,8 +118,13 @@ class Process:
         return [line for line in self.log().splitlines() if re.search(pattern, line)]
 
     def wait_log(self, pattern, timeout=10.0, count=1):
-        return wait_until(lambda: len(self.log_lines(pattern)) >= count and self.log_lines(pattern), timeout,
-                          f"{self.name}: a log line that matches {pattern!r}")
+        def there():
+            ended = not self.running()  # looked at first: what it wrote before it ended counts
+            lines = self.log_lines(pattern)
+            if len(lines) < count and ended:
+                raise RuntimeError(f"{self.name} has ended without a log line that matches {pattern!r}:\n{self.log()[-4000:]}")
+            return len(lines) >= count and lines
+        return wait_until(there, timeout, f"{self.name}: a log line that matches {pattern!r}")
 
     def signal(self, number):
         self.child.send_signal(number)

@@ -1,8 +1,12 @@
 """Starting, reloading, draining, stopping, and what is said when something is wrong."""
+import grp
+import pwd
+import shutil
 import signal
+import smtplib
 import socket
-import subprocess
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -161,16 +165,77 @@ def test_version_and_help_are_short_and_true():
     assert wrong.returncode == 64 and "frobnicate" in wrong.stderr
 
 
+@pytest.mark.parametrize("what, file", [
+    ("man", "docs/man/genkan.8"), ("man-conf", "docs/man/genkan.toml.5"), ("directives", "docs/directives.md"),
+    ("example", "conf/full.toml"),
+])
+def test_the_documents_that_ship_are_what_the_program_says(what, file):
+    done = run_genkan("docs", what)
+    assert done.returncode == 0
+    assert done.stdout == (ROOT / file).read_text(), f"{file} differs from the program. Run ./dev docs and commit the result."
+
+
 @pytest.mark.root
-def test_it_gives_up_root_after_opening_its_ports(genkan, tmp_path):
-    port = free_port()
-    state = tmp_path / "state"
-    subprocess.run(["install", "-d", "-o", "nobody", str(state)], check=True)
-    for parent in [tmp_path, *tmp_path.parents]:
-        if str(parent).startswith("/tmp/"):
-            parent.chmod(0o755)
-    g = genkan(f'[node]\nname = "x"\nstate_dir = "{state}"\nuser = "nobody"\ngroup = "nogroup"\n' + front(port, body="x"))
-    status = open(f"/proc/{g.pid}/status").read()
-    uid = [line for line in status.splitlines() if line.startswith("Uid:")][0].split()[1:]
-    assert "0" not in uid, status
-    assert http_get(port, "/").text == "x"
+def test_it_gives_up_root_for_good_and_works_on(genkan, open_path):
+    state, logs, port, smtp = open_path / "state", open_path / "logs", free_port(), free_port()
+    for folder in (state, logs):
+        folder.mkdir()
+        shutil.chown(folder, "nobody")  # as a package makes them
+
+    def conf(body):
+        return f"""
+            [node]
+            name = "x"
+            state_dir = "{state}"
+            user = "nobody"
+            group = "nogroup"
+            [log]
+            path = "{logs}/genkan.log"
+            [access_log]
+            path = "{logs}/access.log"
+            [smtp]
+            enabled = true
+            hostname = "mx.example"
+            min_free = "1MiB"
+            [[smtp.listen]]
+            address = ["127.0.0.1:{smtp}"]
+            [[smtp.route]]
+            domains = ["next.example"]
+            relay = "next"
+            [[smtp.relay]]
+            name = "next"
+            [[smtp.relay.member]]
+            address = "127.0.0.1:{free_port()}"
+        """ + front(port, body=body)
+
+    g = genkan(conf("before"))
+    seen = dict(line.split(":", 1) for line in Path(f"/proc/{g.pid}/status").read_text().splitlines())
+    assert set(seen["Uid"].split()) == {str(pwd.getpwnam("nobody").pw_uid)}
+    assert set(seen["Gid"].split()) == {str(grp.getgrnam("nogroup").gr_gid)}
+    for kind in ("CapPrm", "CapEff", "CapInh", "CapAmb"):
+        assert int(seen[kind], 16) == 0, seen
+    assert (state / "run" / "genkan.pid").read_text() == f"{g.pid}\n"
+
+    assert http_get(port, "/").text == "before"
+    with smtplib.SMTP("127.0.0.1", smtp, timeout=20) as mail:  # 250: the spool could be written
+        assert mail.sendmail("a@client.example", ["b@next.example"], "Subject: x\r\n\r\nx\r\n") == {}
+    assert g.api("/api/v1/queue").json()["depth"] == 1
+
+    for name in ("genkan", "access"):
+        (logs / f"{name}.log").rename(logs / f"{name}.1")
+    g.signal(signal.SIGUSR1)
+    g.write(conf("after"))
+    g.signal(signal.SIGHUP)
+    wait_until(lambda: http_get(port, "/").text == "after", 10, "the new configuration is taken")
+    for name in ("genkan", "access"):
+        wait_until(lambda: (logs / f"{name}.log").stat().st_size, 10, f"{name}.log is written anew")
+        assert (logs / f"{name}.log").owner() == "nobody"
+    g.stop()
+    assert not (state / "run" / "genkan.pid").exists()
+
+
+def test_a_user_that_does_not_exist_is_named(tmp_path):
+    file = tmp_path / "x.toml"
+    file.write_text(f'[node]\nname = "x"\nstate_dir = "{tmp_path}/state"\nuser = "no-such-user"\n' + front(free_port(), body="x"))
+    done = run_genkan("run", "-c", file)
+    assert done.returncode == 78 and "no-such-user" in done.stderr, done

@@ -158,10 +158,13 @@ class Probes:
 
 
 class Site:
-    """Namespaces a and b (the nodes) and client. Nodes are started by `node(name, kind, ...)`."""
+    """Namespaces a and b (the nodes) and client. Nodes are started by `node(name, kind, ...)`.
 
-    def __init__(self, folder):
-        self.folder = Path(folder)
+    services=False: the nodes are whole programs, which answer by themselves.
+    """
+
+    def __init__(self, folder, services=True):
+        self.folder, self.with_services = Path(folder), services
         self.net = Namespaces()
         self.nodes = {}
         self.services = {}
@@ -172,7 +175,7 @@ class Site:
             self.a = self.net.host("a", "10.77.0.1/24")
             self.b = self.net.host("b", "10.77.0.2/24")
             self.client = self.net.host("client", "10.77.0.9/24")
-            for host in (self.a, self.b):
+            for host in (self.a, self.b) if self.with_services else ():
                 self.services[host.name] = Answerer(host)
         except BaseException:
             self.net.close()
@@ -196,6 +199,10 @@ class Site:
         """Until the client is answered by `name`: address, ARP and service are all in place."""
         ask = ["curl", "-s", "-m", "1", f"http://{VIP}:{PORT}/"]
         wait_until(lambda: self.client.run(*ask, check=False) == name, timeout, f"{name} answers the client")
+
+    def probes(self):
+        """Requests that begin now and go on until end()."""
+        return Probes(self.client)
 
     def fault(self, act, settle=1.0, before=0.3):
         """Probes from before the fault until `settle` seconds after it."""
