@@ -137,6 +137,43 @@ void print_queue(const json::object& answer) {
   if (items->empty()) std::puts("The queue is empty.");
 }
 
+// As Postfix's qshape: a row for each destination, a column for each age.
+void print_shape(const json::object& queue) {
+  const json::array* bounds = array_of(queue, "age_minutes");
+  const json::array* rows = array_of(queue, "destinations");
+  if (!bounds || !rows) return;
+  std::printf("%-32s %8s", "destination (minutes)", "total");
+  for (const auto& bound : *bounds) std::printf(" %6lld", static_cast<long long>(bound.as_int64()));
+  std::puts("   more");
+  for (const auto& row : *rows) {
+    const json::object& one = row.as_object();
+    const json::array* ages = array_of(one, "ages");
+    if (!ages) continue;
+    std::int64_t total = 0;
+    for (const auto& n : *ages) total += n.to_number<std::int64_t>();
+    std::printf("%-32s %8lld", text_of(one, "name").c_str(), static_cast<long long>(total));
+    for (const auto& n : *ages) std::printf(" %6lld", static_cast<long long>(n.to_number<std::int64_t>()));
+    std::puts("");
+  }
+}
+
+// A call changes a part of a huge queue only and says where to go on.
+int change_queue(const std::string& file, const std::string& verb, json::object arguments, bool as_json) {
+  double changed = 0;
+  for (;;) {
+    int status = EX_OK;
+    const auto value = fetch(file, "POST", "/api/v1/actions/queue_" + verb, json::serialize(arguments), status);
+    if (!value) return status;
+    const json::object& answer = value->get_object();
+    changed += number_of(answer, "changed");
+    const json::value* more = answer.if_contains("more");
+    if (!more || !more->is_bool() || !more->get_bool()) break;
+    arguments["after"] = text_of(answer, "next");
+  }
+  std::printf(as_json ? "{\"changed\":%.0f}\n" : "%.0f changed\n", changed);
+  return EX_OK;
+}
+
 }  // namespace
 
 int command_status(const std::string& file, bool as_json) {
@@ -151,11 +188,31 @@ int command_status(const std::string& file, bool as_json) {
   return EX_OK;
 }
 
+int command_queue_shape(const std::string& file, bool as_json) {
+  int status = EX_OK;
+  const auto value = fetch(file, "GET", "/api/v1/queue", "", status);
+  if (!value) return status;
+  if (as_json) {
+    std::printf("%s\n", json::serialize(*value).c_str());
+  } else {
+    print_shape(value->get_object());
+  }
+  return EX_OK;
+}
+
 int command_queue(const std::string& file, const std::string& verb, const QueueFilter& filter, bool as_json) {
   json::object arguments;
-  if (!filter.id.empty()) arguments["id"] = filter.id;
-  if (!filter.destination.empty()) arguments["destination"] = filter.destination;
+  const auto say_which = [&](const char* name, const std::string& text) {
+    if (!text.empty()) arguments[name] = text;
+  };
+  say_which("id", filter.id);
+  say_which("destination", filter.destination);
+  say_which("sender", filter.sender);
+  say_which("recipient", filter.recipient);
+  say_which("state", filter.state);
+  say_which("older", filter.older);
   if (filter.all) arguments["all"] = "yes";
+  if (verb != "list" && verb != "show") return change_queue(file, verb, std::move(arguments), as_json);
   int status = EX_OK;
   const auto value = fetch(file, "POST", "/api/v1/actions/queue_" + verb, json::serialize(arguments), status);
   if (!value) return status;
@@ -166,8 +223,6 @@ int command_queue(const std::string& file, const std::string& verb, const QueueF
   } else if (verb == "show") {
     const json::object& o = value->get_object();
     std::printf("%s\n\n%s\n", json::serialize(o.at("item")).c_str(), text_of(o, "header").c_str());
-  } else {
-    std::printf("%.0f changed\n", number_of(value->get_object(), "changed"));
   }
   return EX_OK;
 }

@@ -55,11 +55,23 @@ void add_queue_commands(CLI::App& cli, const OptionsPtr& o, int& status) {
   };
   for (const Verb& verb : {Verb{"list", "List what waits"}, Verb{"show", "Show one message's envelope and header"},
                            Verb{"retry", "Try to deliver now"}, Verb{"hold", "Keep from being delivered"},
-                           Verb{"release", "End a hold"}, Verb{"delete", "Delete without a bounce"}}) {
+                           Verb{"release", "End a hold"}, Verb{"delete", "Delete without a bounce"},
+                           Verb{"bounce", "Give back to the sender"}, Verb{"shape", "Count by destination and age"}}) {
     auto* command = queue->add_subcommand(verb.name, verb.help);
     config_option(command, o);
     const std::string name = verb.name;
+    if (name == "shape") {
+      command->add_flag("--json", o->json, "Print JSON");
+      command->callback([o, &status] { status = command_queue_shape(o->file, o->json); });
+      continue;
+    }
     auto* id = command->add_option("id", o->queue.id, "Queue id");
+    if (name != "show") {
+      command->add_option("--sender", o->queue.sender, "Only from this address or @domain; <> is the null sender");
+      command->add_option("--recipient", o->queue.recipient, "Only to this address or @domain");
+      command->add_option("--state", o->queue.state, "Only new, deferred or held");
+      command->add_option("--older", o->queue.older, "Only what came at least so long ago, such as 4h");
+    }
     if (name == "show") id->required();
     if (name != "show") command->add_option("--destination", o->queue.destination, "Only what goes there");
     if (name != "show" && name != "list") command->add_flag("--all", o->queue.all, "Everything");

@@ -24,10 +24,11 @@ int command_status(const std::string& file, bool as_json);
 int command_user(const std::string& file, const std::string& verb, const std::string& name, const std::string& display);
 
 struct QueueFilter {
-  std::string id, destination;
+  std::string id, destination, sender, recipient, state, older;
   bool all = false;
 };
-// `verb`: list, show, retry, hold, release, delete.
+// `verb`: list, show, retry, hold, release, delete, bounce, shape.
+int command_queue_shape(const std::string& file, bool as_json);
 int command_queue(const std::string& file, const std::string& verb, const QueueFilter& filter, bool as_json);
 
 constexpr const char* kDefaultFile = "/etc/genkan/genkan.toml";

@@ -234,32 +234,39 @@ def idle(options, sink):
     return [Row(f"{options.idle} idle connections", "KiB each", used / options.idle / 1024, goal=16)]
 
 
-def huge(options, ours):
-    """A queue whose next hop is down: how long a start takes, what it needs, what it costs new mail."""
-    dead = free_port()
-    server = Genkan(dead, 'retry_first = "1h"\nmin_free = "1MiB"', name="huge")
+def greeted(server):
+    """Seconds until it says 220: the port alone is open before the queue is read."""
+    start = time.monotonic()
+    Server.start(server)
+    with socket.create_connection(("127.0.0.1", server.port), timeout=120) as s:
+        if not s.recv(1000).startswith(b"220"):
+            raise SystemExit(f"bench: {server.name} does not greet")
+    return time.monotonic() - start
+
+
+def huge(options):
+    """A queue whose next hop is down: how long a start takes, what it needs, what it costs new mail beside an empty one."""
+    more = 'retry_first = "1h"\nmin_free = "1MiB"'
+    server, empty = Genkan(free_port(), more, name="huge"), Genkan(free_port(), more, name="empty")
     server.start()
+    empty.start()
     try:
-        until = time.monotonic()
-        progress(f"queueing {options.queued} messages")
-        few = options.messages
-        empty = median([few / send(server, few, 4096, False) for _ in range(3)])
+        begun = time.monotonic()
         while server.queued() < options.queued:
+            progress(f"queued {server.queued()} of {options.queued}")
             send(server, min(50000, options.queued - server.queued()), 200, True)
-        progress(f"queued in {time.monotonic() - until:.0f} s")
-        full = median([few / send(server, few, 4096, False) for _ in range(3)])
+        progress(f"queued in {time.monotonic() - begun:.0f} s")
         server.stop()
-        start = time.monotonic()
-        server.child = None
-        Server.start(server)
-        seconds = time.monotonic() - start
+        seconds = greeted(server)
         time.sleep(3)
         memory = server.resident() / 2**20
+        costs = interleaved([server, empty], max(5, options.rounds), lambda s: 2000 / send(s, 2000, 4096, False))
     finally:
         server.stop()
+        empty.stop()
     name = f"{options.queued} messages queued, next hop down"
-    return [Row(name, "MiB resident", memory, goal=200), Row(name, "s to start", seconds, goal=10),
-            Row(name, "new mail, time for each, ratio to an empty queue", empty / full, goal=1.2)]
+    return [Row(name, "MiB resident", memory, goal=200), Row(name, "s to the first greeting", seconds, goal=10),
+            Row(name + ", new mail", "messages/s", median(costs["huge"]), "empty queue", median(costs["empty"]), 1 / 1.2, at_most=False)]
 
 
 def body(options, started):
@@ -285,7 +292,7 @@ def body(options, started):
     if options.idle:
         rows += idle(options, sink)
     if options.queued:
-        rows += huge(options, ours)
+        rows += huge(options)
     return rows
 
 

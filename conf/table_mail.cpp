@@ -106,7 +106,7 @@ void smtp_queue_rows(SectionOf<Smtp>& s) {
   s.row("retry_first", &Smtp::retry_first, duration(1s, 24h),
         "Time from a failed delivery to the next try; it doubles each time.");
   s.row("retry_max", &Smtp::retry_max, duration(1s, 168h), "The longest time between two tries.");
-  s.row("expire", &Smtp::expire, duration(1min, 720h),
+  s.row("expire", &Smtp::expire, duration(1s, 720h),
         "Mail that could not be delivered for this long goes back to its sender.");
   s.row("delay_notice", &Smtp::delay_notice, duration(0ms, 720h),
         "The sender is told of a delay after this time; 0s means never.");

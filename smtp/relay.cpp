@@ -7,6 +7,7 @@ namespace {
 
 constexpr Duration kMemberFirst = std::chrono::seconds(1);
 constexpr Duration kMemberMax = std::chrono::seconds(60);
+constexpr Duration kHalvingPause = std::chrono::seconds(1);
 
 Duration doubled(Duration first, std::uint32_t times, Duration max) {
   auto value = first;
@@ -54,6 +55,22 @@ void member_failed(MemberState& member, Time now, double random) {
 void member_worked(MemberState& member) noexcept {
   member.failures = 0;
   member.down_until = {};
+}
+
+std::size_t window_of(const MemberState& member, std::size_t max) noexcept {
+  return std::clamp<std::size_t>(static_cast<std::size_t>(member.window), 1, std::max<std::size_t>(1, max));
+}
+
+void window_grows(MemberState& member, std::size_t max) noexcept {
+  const double step = member.window < member.threshold ? 1 : 1 / member.window;
+  member.window = std::min(member.window + step, static_cast<double>(std::max<std::size_t>(1, max)));
+}
+
+void window_halves(MemberState& member, Time now) noexcept {
+  if (now - member.halved < kHalvingPause) return;
+  member.halved = now;
+  member.threshold = std::max(1.0, member.window / 2);
+  member.window = member.threshold;
 }
 
 Duration retry_after(std::uint32_t attempts, Duration first, Duration max, double random) {

@@ -13,13 +13,24 @@
 
 namespace genkan::smtp {
 
+constexpr double kFirstWindow = 4;
+
 struct MemberState {
   std::uint32_t preference = 10;
   std::uint32_t in_flight = 0;
   std::uint32_t failures = 0;  // in a row
   Time down_until{};
   double load = -1;  // 0 idle .. 1 full; negative: not known
+  // How many connections it gets from one worker: begins small, grows with every message that is taken, is halved when
+  // the member says 421 or goes silent, as TCP does it.
+  double window = kFirstWindow, threshold = 1e9;
+  Time halved{};
 };
+
+// Whole connections, from 1 to `max`.
+std::size_t window_of(const MemberState& member, std::size_t max) noexcept;
+void window_grows(MemberState& member, std::size_t max) noexcept;
+void window_halves(MemberState& member, Time now) noexcept;  // at most once a second: one event is many errors
 
 // The index of the member, or none when all are down. `skip`: those that failed for this message already.
 std::optional<std::size_t> choose_member(std::span<const MemberState> members, Time now, const std::vector<bool>& skip);

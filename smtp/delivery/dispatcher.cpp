@@ -226,7 +226,13 @@ net::Task<bool> Dispatcher::report(const LoadedItem& item, ReportKind kind, std:
 void Dispatcher::expire_item(std::uint64_t id) {
   if (stopping_ || !claim(id)) return;
   ++helpers_;
-  net::spawn(loop_, expire_now(id));
+  net::spawn(loop_, give_up(id, "554 5.4.7 delivery time expired; last: "));
+}
+
+void Dispatcher::bounce_item(std::uint64_t id) {
+  if (stopping_ || !claim(id)) return;
+  ++helpers_;
+  net::spawn(loop_, give_up(id, "554 5.7.0 returned by an operator; last: "));
 }
 
 void Dispatcher::delay_notice(std::uint64_t id) {
@@ -235,38 +241,55 @@ void Dispatcher::delay_notice(std::uint64_t id) {
   net::spawn(loop_, notice_now(id));
 }
 
-net::Task<void> Dispatcher::expire_now(std::uint64_t id) {
+net::Task<Result<Work>> Dispatcher::load_work(std::uint64_t id) {
   auto& spool = shared_.spool;
   auto job = [&spool, id] { return spool.load(id, true); };
   auto loaded = co_await offloaded<LoadedItem>(shared_.files, loop_, job);
+  if (!loaded) co_return Result<Work>(boost::system::in_place_error, loaded.error());
+  Work work;
+  work.item = std::move(*loaded);
+  if (!work.item.large_path.empty()) {
+    const auto& meta = work.item.message->meta;
+    auto map = [path = work.item.large_path, size = meta.large_size, crc = meta.large_crc] {
+      return MappedFile::open(path, size, crc);
+    };
+    auto mapped = co_await offloaded<MappedFile>(shared_.files, loop_, map);
+    if (!mapped) co_return Result<Work>(boost::system::in_place_error, mapped.error());
+    work.large = std::move(*mapped);
+  }
+  work.content = work.item.large_path.empty() ? std::string_view(work.item.message->body) : work.large.text();
+  co_return std::move(work);
+}
+
+// Whoever still waits fails, and the sender is told `why` with the last reply behind it.
+net::Task<void> Dispatcher::give_up(std::uint64_t id, std::string why) {
+  auto loaded = co_await load_work(id);
   if (loaded) {
-    auto& item = *loaded;
+    auto& item = loaded->item;
     auto result = expire(item);
     item.state = result.state;
     for (const auto index : result.failed) {
       auto& reply = item.state.recipients[index].reply;
-      if (reply.empty()) reply = "the destination could not be reached";
-      reply = "554 5.4.7 delivery time expired; last: " + reply;
+      reply = why + (reply.empty() ? std::string("it was never tried") : reply);
     }
     shared_.metrics.failed.add(static_cast<std::int64_t>(result.failed.size()));
-    shared_.telemetry.log.notice("mail expired", {{"id", id_text(id)}, {"recipients", result.failed.size()}});
-    const bool told = co_await report(item, ReportKind::failed, result.failed, false, item.message->body);
-    if (told) spool.finish(id);
+    shared_.telemetry.log.notice("mail given up",
+                                 {{"id", id_text(id)}, {"why", why}, {"recipients", result.failed.size()}});
+    const bool told = co_await report(item, ReportKind::failed, result.failed, false, loaded->content);
+    if (told) shared_.spool.finish(id);
   }
   release(id);
   --helpers_;
 }
 
 net::Task<void> Dispatcher::notice_now(std::uint64_t id) {
-  auto& spool = shared_.spool;
-  auto job = [&spool, id] { return spool.load(id, true); };
-  auto loaded = co_await offloaded<LoadedItem>(shared_.files, loop_, job);
+  auto loaded = co_await load_work(id);
   if (loaded) {
-    auto& item = *loaded;
-    const bool told = co_await report(item, ReportKind::delayed, pending(item), false, item.message->body);
+    auto& item = loaded->item;
+    const bool told = co_await report(item, ReportKind::delayed, pending(item), false, loaded->content);
     if (told) {
       item.state.delay_notice_sent = true;
-      spool.update(item.state);
+      shared_.spool.update(item.state);
     }
   }
   release(id);

@@ -17,6 +17,7 @@
 #include "smtp/delivery/lane.hpp"
 #include "smtp/delivery/local.hpp"
 #include "smtp/delivery/report.hpp"
+#include "smtp/operate/queue_ages.hpp"
 #include "smtp/plan.hpp"
 #include "smtp/queue/spool.hpp"
 
@@ -51,6 +52,7 @@ struct Shared {
   Hooks hooks;
   DeliveryMetrics metrics;
   std::vector<Dispatcher*> dispatchers;  // by worker; fixed after the start
+  QueueAges ages;
 };
 
 struct LaneStatus {
@@ -81,6 +83,7 @@ class Dispatcher {
   void add(std::uint64_t id, const std::string& destination, const StoredMessagePtr& hot);
   void add_later(std::uint64_t id, const std::string& destination, std::int64_t next_ms);
   void expire_item(std::uint64_t id);   // its time is over
+  void bounce_item(std::uint64_t id);   // an operator gives it back to its sender
   void delay_notice(std::uint64_t id);  // tell the sender that it waits
 
   Lane& lane(const std::string& destination);
@@ -102,7 +105,8 @@ class Dispatcher {
 
  private:
   net::Task<void> run();
-  net::Task<void> expire_now(std::uint64_t id);
+  net::Task<void> give_up(std::uint64_t id, std::string why);
+  net::Task<Result<Work>> load_work(std::uint64_t id);
   net::Task<void> notice_now(std::uint64_t id);
   StoredMessagePtr make_report(const LoadedItem& item, ReportKind kind, const std::vector<std::size_t>& about,
                                bool relayed, std::string_view content);

@@ -62,6 +62,8 @@ void RelayLane::configure(const PlanPtr& plan) {
         if (old->address != row.address) continue;
         member->state.failures = old->state.failures;
         member->state.down_until = old->state.down_until;
+        member->state.window = old->state.window;
+        member->state.threshold = old->state.threshold;
         member->no_tls_until = old->no_tls_until;
       }
       auto& options = member->without_tls;
@@ -87,14 +89,14 @@ void RelayLane::cancel() {
 // While every member fails one carrier tries; else as many as the members of the best living preference may have.
 std::size_t RelayLane::carrier_limit() const {
   std::uint32_t best = UINT32_MAX;
-  std::size_t members = 0;
+  std::size_t limit = 0;
   for (const auto& member : members_) {
     if (member->state.failures != 0 || member->state.preference > best) continue;
-    if (member->state.preference < best) members = 0;
+    if (member->state.preference < best) limit = 0;
     best = member->state.preference;
-    ++members;
+    limit += window_of(member->state, per_member_);
   }
-  return members == 0 ? 1 : members * per_member_;
+  return std::max<std::size_t>(1, limit);
 }
 
 std::vector<MemberState> RelayLane::states() const {
@@ -172,7 +174,7 @@ net::Task<bool> RelayLane::open(Link& link, std::vector<bool>& failed) {
     skip.resize(members_.size());
     bool crowded = false;
     for (std::size_t i = 0; i < members_.size(); ++i) {
-      if (members_[i]->state.in_flight < per_member_) continue;
+      if (members_[i]->state.in_flight < window_of(members_[i]->state, per_member_)) continue;
       crowded = crowded || !skip[i];
       skip[i] = true;
     }
@@ -205,6 +207,7 @@ net::Task<bool> RelayLane::open(Link& link, std::vector<bool>& failed) {
     }
     --member->state.in_flight;
     member_failed(member->state, loop_.now(), dispatcher_.random());
+    window_halves(member->state, loop_.now());
     note_error(why);
     dispatcher_.shared().metrics.connection_failures.add();
     dispatcher_.shared().telemetry.log.warning("mail relay cannot be reached",
@@ -223,6 +226,7 @@ net::Task<void> RelayLane::carry() {
     if (!got) break;
     co_await carry_one(work, link);
     work = Work();
+    if (carriers() > carrier_limit()) break;  // the next hop takes less than before
   }
   co_await drop(link);
   carrier_ended();
@@ -277,7 +281,12 @@ net::Task<bool> RelayLane::carry_part(Work& work, Link& link, Delivery& delivery
     const bool usable = co_await link.connection->deliver(transaction, work.content, work.item.message->meta.dot_lines);
     ++link.used;
     const bool reports = features.dsn;
-    if (!usable) lose(link);
+    if (!usable) {
+      window_halves(member->state, loop_.now());
+      lose(link);
+    } else if (transaction.any_accepted()) {
+      window_grows(member->state, per_member_);
+    }
     if (kept && !usable && !transaction.touched()) continue;  // the peer had closed a connection that we kept
     outcomes = transaction.outcomes();
     attempt.carried.remote = member->address;

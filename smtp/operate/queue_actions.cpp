@@ -5,15 +5,17 @@
 
 #include "base/text.hpp"
 #include "cluster/flat_json.hpp"
+#include "smtp/operate/queue_filter.hpp"
 
 namespace genkan::smtp {
 namespace {
 
 using cluster::JsonObject;
-using Arguments = std::map<std::string, std::string>;
+using Arguments = QueueArguments;
 
 constexpr std::size_t kListDefault = 100, kListMax = 1000;
-constexpr std::size_t kChangeMax = 10'000;  // items that one call holds, releases or deletes
+constexpr std::size_t kMaxDestinations = 1000;  // shown; a public relay may have many
+constexpr std::size_t kChangeMax = 10'000;      // items that one call holds, releases or deletes
 
 std::string array_of(const std::vector<std::string>& rows) {
   std::string out = "[";
@@ -22,6 +24,13 @@ std::string array_of(const std::vector<std::string>& rows) {
     out += row;
   }
   return out + "]";
+}
+
+template <class Array>
+std::string numbers(const Array& values) {
+  std::vector<std::string> texts;
+  for (const auto value : values) texts.push_back(std::to_string(value));
+  return array_of(texts);
 }
 
 std::string time_text(std::int64_t seconds) { return base::rfc3339(WallTime(std::chrono::seconds(seconds))); }
@@ -54,7 +63,7 @@ std::string item_json(const ItemInfo& info, const Spool& spool) {
   JsonObject row;
   row.text("id", id_text(info.id));
   row.text("destination", info.destination);
-  row.text("state", info.held ? "held" : info.attempts == 0 ? "new" : "deferred");
+  row.text("state", state_of(info));
   row.text("arrived", time_text(info.arrival_s));
   if (info.attempts != 0) row.text("next", time_text(info.next_s));
   row.number("attempts", info.attempts);
@@ -72,8 +81,10 @@ std::string queue_json(const Shared& shared) {
     std::uint64_t depth = 0, carriers = 0;
     bool paused = true;
     std::string last_error;
+    AgeCounts ages{};
   };
   std::map<std::string, Sum> sums;
+  for (const auto& [name, ages] : shared.ages.last()) sums[name].ages = ages;
   for (const auto* dispatcher : shared.dispatchers) {
     for (const auto& lane : dispatcher->status()) {
       auto& sum = sums[lane.name];
@@ -85,9 +96,10 @@ std::string queue_json(const Shared& shared) {
   }
   std::vector<std::string> rows;
   for (const auto& [name, sum] : sums) {
+    if (rows.size() >= kMaxDestinations) break;
     JsonObject row;
     row.text("name", name).number("waiting", sum.depth).number("carriers", sum.carriers);
-    row.boolean("paused", sum.paused).text("last_error", sum.last_error);
+    row.boolean("paused", sum.paused).text("last_error", sum.last_error).raw("ages", numbers(sum.ages));
     rows.push_back(std::move(row).done());
   }
   std::int64_t oldest = 0;
@@ -102,14 +114,13 @@ std::string queue_json(const Shared& shared) {
   out.number("bytes", counts.bytes).number("live_bytes", counts.live_bytes).number("room", shared.spool.room());
   out.number("segments", counts.segments).number("syncs", counts.syncs);
   out.number("accepted", counts.appended).number("finished", counts.finished);
-  out.raw("destinations", array_of(rows));
+  out.raw("age_minutes", numbers(kAgeBounds)).raw("destinations", array_of(rows));
   return std::move(out).done();
 }
 
-// The items that an action is about: one id, or all of a destination, or with all=yes all.
-Result<std::vector<ItemInfo>> chosen(const Arguments& arguments, const Spool& spool, bool& more, std::string& why) {
-  std::vector<ItemInfo> items;
-  more = false;
+// The items that an action is about: one id, or what a filter selects, or with all=yes all.
+Result<Selection> chosen(const Arguments& arguments, const Spool& spool, std::size_t limit, std::string& why) {
+  Selection selection;
   if (const auto id = arguments.find("id"); id != arguments.end()) {
     const auto number = parse_id(id->second);
     ItemInfo info;
@@ -117,70 +128,49 @@ Result<std::vector<ItemInfo>> chosen(const Arguments& arguments, const Spool& sp
       why = "no such message in the queue: " + id->second;
       return Errc::not_found;
     }
-    items.push_back(std::move(info));
-    return items;
+    selection.items.push_back(std::move(info));
+    return selection;
   }
-  const auto destination = arguments.find("destination");
+  const auto filter = read_filter(arguments, why);
+  if (!filter) return filter.error();
   const auto all = arguments.find("all");
-  if (destination == arguments.end() && (all == arguments.end() || all->second != "yes")) {
-    why = R"(say which: {"id": ...}, {"destination": ...} or {"all": "yes"})";
+  if (!filter->selects() && (all == arguments.end() || all->second != "yes")) {
+    why = R"(say which: {"id": ...}, a filter such as {"destination": ...}, or {"all": "yes"})";
     return Errc::malformed;
   }
-  spool.visit(0, [&](const ItemInfo& item) {
-    if (destination != arguments.end() && item.destination != destination->second) return true;
-    more = items.size() >= kChangeMax;
-    if (!more) items.push_back(item);
-    return !more;
-  });
-  return items;
+  return select_items(spool, *filter, limit, wall_ms() / 1000);
 }
 
-std::string changed_json(std::size_t count, bool more) {
-  JsonObject out;
-  out.number("changed", std::uint64_t{count}).boolean("more", more);
-  return std::move(out).done();
+void put_cursor(const Selection& selection, JsonObject& out) {
+  out.boolean("more", selection.more);
+  if (selection.more) out.text("next", id_text(selection.last));
 }
 
 Result<std::string> list(const Arguments& arguments, const Shared& shared, std::string& why) {
-  const auto get = [&](const char* name) {
-    const auto found = arguments.find(name);
-    return found == arguments.end() ? std::string() : found->second;
-  };
-  std::uint64_t after = 0;
-  if (const auto text = get("after"); !text.empty()) {
-    const auto id = parse_id(text);
-    if (!id) {
-      why = "after: not a queue id: " + text;
-      return Errc::malformed;
-    }
-    after = *id;
-  }
-  const auto limit = std::min<std::uint64_t>(kListMax, base::parse_uint(get("limit")).value_or(kListDefault));
-  const auto destination = get("destination");
-  std::vector<ItemInfo> items;
-  bool more = false;
-  shared.spool.visit(after, [&](const ItemInfo& item) {
-    if (!destination.empty() && item.destination != destination) return true;
-    more = items.size() >= limit;
-    if (!more) items.push_back(item);
-    return !more;
-  });
+  const auto found = arguments.find("limit");
+  const auto wanted = found == arguments.end() ? std::nullopt : base::parse_uint(found->second);
+  auto everything = arguments;
+  everything.try_emplace("all", "yes");
+  const auto limit = std::min<std::uint64_t>(kListMax, wanted.value_or(kListDefault));
+  const auto selection = chosen(everything, shared.spool, limit, why);
+  if (!selection) return selection.error();
   std::vector<std::string> rows;
-  for (const auto& item : items) rows.push_back(item_json(item, shared.spool));
+  for (const auto& item : selection->items) rows.push_back(item_json(item, shared.spool));
   JsonObject out;
-  out.raw("items", array_of(rows)).boolean("more", more);
+  out.raw("items", array_of(rows));
+  put_cursor(*selection, out);
   return std::move(out).done();
 }
 
 Result<std::string> show(const Arguments& arguments, const Shared& shared, std::string& why) {
-  bool more = false;
-  const auto items = chosen(arguments, shared.spool, more, why);
-  if (!items) return items.error();
-  if (items->size() != 1) {
+  const auto selection = chosen(arguments, shared.spool, 2, why);
+  if (!selection) return selection.error();
+  const auto& items = selection->items;
+  if (items.size() != 1) {
     why = "say which message: {\"id\": ...}";
     return Errc::malformed;
   }
-  const auto item = shared.spool.load(items->front().id, true);
+  const auto item = shared.spool.load(items.front().id, true);
   if (!item) {
     why = "the message cannot be read: " + item.error().message();
     return item.error();
@@ -188,18 +178,23 @@ Result<std::string> show(const Arguments& arguments, const Shared& shared, std::
   const auto& body = item->message->body;
   const auto end = body.find("\r\n\r\n");
   JsonObject out;
-  out.raw("item", item_json(items->front(), shared.spool));
+  out.raw("item", item_json(items.front(), shared.spool));
   out.text("header", std::string_view(body).substr(0, std::min<std::size_t>(end, 16 * 1024)));
   return std::move(out).done();
 }
 
-enum class Change { retry, hold, release, remove };
+enum class Change { retry, hold, release, remove, bounce };
 
 bool change_one(const ItemInfo& info, Change change, Shared& shared) {
   const auto now = wall_ms();
   if (change == Change::remove) {
     shared.spool.finish(info.id);
     shared.telemetry.log.notice("mail deleted by an operator", {{"id", id_text(info.id)}});
+    return true;
+  }
+  if (change == Change::bounce) {
+    auto* dispatcher = shared.dispatchers[Dispatcher::owner(info.id, shared)];
+    dispatcher->loop().post([dispatcher, id = info.id] { dispatcher->bounce_item(id); });
     return true;
   }
   if (change == Change::retry) {
@@ -220,12 +215,14 @@ bool change_one(const ItemInfo& info, Change change, Shared& shared) {
 }
 
 Result<std::string> change(const Arguments& arguments, Change kind, Shared& shared, std::string& why) {
-  bool more = false;
-  const auto items = chosen(arguments, shared.spool, more, why);
-  if (!items) return items.error();
-  std::size_t count = 0;
-  for (const auto& item : *items) count += change_one(item, kind, shared) ? 1 : 0;
-  return changed_json(count, more);
+  const auto selection = chosen(arguments, shared.spool, kChangeMax, why);
+  if (!selection) return selection.error();
+  std::uint64_t count = 0;
+  for (const auto& item : selection->items) count += change_one(item, kind, shared) ? 1 : 0;
+  JsonObject out;
+  out.number("changed", count);
+  put_cursor(*selection, out);
+  return std::move(out).done();
 }
 
 template <class F>
@@ -259,11 +256,12 @@ void register_queue(base::StatusBoard& board, Shared& shared) {
   add("queue_hold", Change::hold);
   add("queue_release", Change::release);
   add("queue_delete", Change::remove);
+  add("queue_bounce", Change::bounce);
 }
 
 void unregister_queue(base::StatusBoard& board) {
-  for (const auto* name :
-       {"queue", "queue_list", "queue_show", "queue_retry", "queue_hold", "queue_release", "queue_delete"}) {
+  for (const auto* name : {"queue", "queue_list", "queue_show", "queue_retry", "queue_hold", "queue_release",
+                           "queue_delete", "queue_bounce"}) {
     board.remove(name);
   }
 }

@@ -38,6 +38,7 @@ void Sweeper::step() {
     }
     after_ = item.id;
     const auto age = now_s - item.arrival_s;
+    ++ages_[item.destination][age_bucket(age)];
     if (item.held) return true;
     if (age > expire) {
       expired.push_back(item.id);
@@ -46,7 +47,11 @@ void Sweeper::step() {
     }
     return true;
   });
-  if (end) after_ = 0;
+  if (end) {
+    after_ = 0;
+    shared_.ages.publish(std::move(ages_));
+    ages_ = AgesByDestination();
+  }
   for (const auto id : expired) {
     auto* dispatcher = shared_.dispatchers[Dispatcher::owner(id, shared_)];
     dispatcher->loop().post([dispatcher, id] { dispatcher->expire_item(id); });

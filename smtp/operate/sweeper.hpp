@@ -1,10 +1,11 @@
 // Walks the whole queue, a little at a time, for what no lane looks at while its destination is down: items whose time
-// is over, and senders who should be told that their mail waits. On the control loop.
+// is over, and senders who should be told that their mail waits; it counts ages on its way. On the control loop.
 #pragma once
 
 #include "net/loop.hpp"
 #include "net/task.hpp"
 #include "smtp/delivery/dispatcher.hpp"
+#include "smtp/operate/queue_ages.hpp"
 
 namespace genkan::smtp {
 
@@ -24,6 +25,7 @@ class Sweeper {
   Shared& shared_;
   PlanPtr plan_;
   std::uint64_t after_ = 0;
+  AgesByDestination ages_;  // of this walk so far
   bool stopping_ = false, running_ = false;
 };
 
