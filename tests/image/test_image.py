@@ -1,0 +1,78 @@
+"""The container image, by its root file system: what is in it, and that `genkan run` works in it as the image says.
+
+Run by `./dev docker`, which builds the image, mounts its root file system and names it in $GENKAN_IMAGE_ROOT and what
+`buildah inspect` says of it in $GENKAN_IMAGE_CONFIG. Not by ctest: building the image compiles everything once more.
+"""
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "e2e"))
+from harness import Process, http_get, wait_until  # noqa: E402
+
+ROOT = Path(os.environ["GENKAN_IMAGE_ROOT"])
+CONFIG = json.loads(Path(os.environ["GENKAN_IMAGE_CONFIG"]).read_text())
+
+
+def inside(*argv):
+    """A command in the image, as the image's user."""
+    user = CONFIG["User"]
+    return ["chroot", f"--userspec={user}:{user}", str(ROOT), *argv]
+
+
+class Container(Process):
+    def __init__(self, folder):
+        super().__init__("image", folder)
+
+    def start(self):
+        self.spawn(inside(*CONFIG["Entrypoint"], *CONFIG["Cmd"]))
+        wait_until(self.healthy, 30, f"the image's own health check is content\n{self.log()}")
+        return self
+
+    def healthy(self):
+        assert self.running(), self.log()
+        return subprocess.run(inside(*CONFIG["Healthcheck"]["Test"][1:]), capture_output=True).returncode == 0
+
+
+@pytest.fixture
+def container(tmp_path):
+    one = Container(tmp_path).start()
+    yield one
+    one.end()
+
+
+def test_genkan_run_works_as_the_image_says_and_stops_with_0(container):
+    assert "Genkan runs." in http_get(8080, "/").text
+    assert http_get(9070, "/readyz").status == 200
+    lines = Path(f"/proc/{container.pid}/status").read_text().splitlines()
+    uid = next(line.split()[1] for line in lines if line.startswith("Uid:"))
+    assert uid != "0"
+    assert container.end() == 0, container.log()
+
+
+def test_the_health_check_fails_when_nobody_answers():
+    assert subprocess.run(inside(*CONFIG["Healthcheck"]["Test"][1:]), capture_output=True).returncode != 0
+
+
+def test_it_is_not_root_by_default_and_says_what_it_needs():
+    assert CONFIG["User"] not in ("", "root", "0")
+    assert set(CONFIG["ExposedPorts"]) == {"8080/tcp", "8443/tcp", "8025/tcp", "9070/tcp"}
+    assert "/var/lib/genkan" in CONFIG["Volumes"]
+    assert CONFIG["StopSignal"] in ("SIGTERM", "15")
+
+
+def test_no_compiler_and_no_sources_are_left_in_it():
+    for name in ("usr/bin/g++", "usr/bin/cmake", "usr/bin/npm", "usr/bin/git", "src"):
+        assert not (ROOT / name).exists(), name
+    size = int(subprocess.run(["du", "-sxm", str(ROOT)], capture_output=True, text=True, check=True).stdout.split()[0])
+    assert size < 400, f"{size} MiB"
+
+
+def test_the_program_reads_the_configuration_in_it():
+    done = subprocess.run(inside("/usr/sbin/genkan", "check", "/etc/genkan/genkan.toml"), capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert subprocess.run(inside("/usr/sbin/genkan", "version"), capture_output=True, text=True).stdout.startswith("genkan ")
