@@ -68,11 +68,11 @@ struct Http {
   std::uint64_t requests_per_connection = 0;  // 0: no limit
   std::string server_name = "genkan";         // Server, Via pseudonym
   std::uint32_t max_connections = 20'000;     // all listeners together
+  std::uint32_t h2_max_streams = 100;         // at once on one HTTP/2 connection
+  milliseconds tunnel_timeout{3'600'000};     // WebSocket and the like: without a byte either way
 };
 
 // [[pool]] and [[pool.backend]]
-  std::uint32_t h2_max_streams = 100;         // at once on one HTTP/2 connection
-  milliseconds tunnel_timeout{3'600'000};     // WebSocket and the like: without a byte either way
 struct Backend {
   std::string name;     // default: the address
   std::string address;  // "192.0.2.1:8080", "[::1]:80", "unix:/run/x", "host.example:80" (resolved by TTL)

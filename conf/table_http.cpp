@@ -65,11 +65,11 @@ Section http_section() {
   s.row("server_name", &Http::server_name, text(), "Name of this server in Server and Via fields.");
   s.row("max_connections", &Http::max_connections, number(1, 1'000'000),
         "Client connections at once on all ports together. Above it new clients wait in the system's queue.");
-  return s.take();
-}
-
-}  // namespace genkan::conf
   s.row("h2_max_streams", &Http::h2_max_streams, number(1, 10'000),
         "Requests at once on one HTTP/2 connection. What a client opens beyond it is refused.");
   s.row("tunnel_timeout", &Http::tunnel_timeout, duration(1s, 24h * 30),
         "How long a WebSocket or another upgraded connection may be silent in both directions before it is closed.");
+  return s.take();
+}
+
+}  // namespace genkan::conf
