@@ -227,8 +227,8 @@ void Vip::Impl::reap() {
   const Time limit = Clock::now() + kReapLimit;
   while (::waitpid(launched.pid, nullptr, WNOHANG) == 0) {
     if (Clock::now() > limit) {
-      ::kill(launched.pid, SIGKILL);
-      ::waitpid(launched.pid, nullptr, 0);
+      // Refused when main has given up root. Then it is left: it sees that main is gone as soon as it runs again.
+      if (::kill(launched.pid, SIGKILL) == 0) ::waitpid(launched.pid, nullptr, 0);
       return;
     }
     std::this_thread::sleep_for(1ms);

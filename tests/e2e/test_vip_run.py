@@ -137,6 +137,18 @@ def test_a_planned_stop_hands_over_and_ends_with_0(site):
     assert site.holders() == ["b"]
 
 
+def test_a_guardian_that_hangs_does_not_hold_up_a_stop(site):
+    guardian = site.b_node.guardian()
+    os.kill(guardian, signal.SIGSTOP)
+    site.b_node.genkan.signal(signal.SIGTERM)  # as nobody it may not kill its guardian, which is root
+    try:
+        assert site.b_node.genkan.child.wait(20 * SLOW) == 0
+    finally:
+        os.kill(guardian, signal.SIGCONT)
+    wait_until(lambda: not alive(guardian), 10, "it wakes up, sees that it is alone, and ends")
+    assert site.holders() == ["a"]
+
+
 def test_a_node_whose_backends_fail_gives_the_address_to_one_that_serves(site):
     site.a_node.backend.kill()
     site.a_node.backend.wait()
