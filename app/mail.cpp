@@ -105,6 +105,10 @@ void Mail::stop() {
   smtp_runs_ = false;
 }
 
+void Mail::reopen_log() {
+  if (smtp_runs_) smtp_->reopen_log();
+}
+
 std::size_t Mail::queued() const { return smtp_runs_ ? smtp_->queued() : 0; }
 
 Result<std::string> Mail::submit(const webmail::Envelope& envelope, std::string_view message) {

@@ -33,6 +33,7 @@ class Mail {
   bool drained() const;
   void stop();
   std::size_t queued() const;  // any thread
+  void reopen_log();
 
  private:
   smtp::Hooks hooks();

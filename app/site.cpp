@@ -143,6 +143,7 @@ bool Site::reload(conf::ConfPtr conf, std::string& why) {
 void Site::reopen_logs() {
   rooms_->log.reopen();
   rooms_->web.reopen_log();
+  rooms_->mail.reopen_log();
 }
 
 void Site::stop() {

@@ -1,8 +1,11 @@
 #include "app/web.hpp"
 
 #include <algorithm>
+#include <array>
 #include <system_error>
 
+#include "base/crypto.hpp"
+#include "base/file.hpp"
 #include "http/router.hpp"
 #include "proxy/fixed.hpp"
 #include "proxy/static_files.hpp"
@@ -56,6 +59,38 @@ Result<void> Web::open(const conf::Conf& conf, std::string& why) {
   return {};
 }
 
+// A chain of fallbacks ends: the check of the configuration saw to that.
+std::shared_ptr<proxy::Forward> Web::forward_to(const conf::Conf& conf, const conf::Pool& pool,
+                                                const std::string& host) {
+  proxy::Forward::Options options;
+  options.server_name = conf.http.server_name;
+  options.host = host;
+  options.body_timeout = conf.http.body_timeout;
+  options.tunnel_timeout = conf.http.tunnel_timeout;
+  options.max_head = conf.http.max_head;
+  if (!pool.sticky_cookie.empty()) options.sticky_key = sticky_key(conf, pool);
+  if (const conf::Pool* other = pool.fallback.empty() ? nullptr : conf.find_pool(pool.fallback)) {
+    options.fallback = forward_to(conf, *other, host);
+  }
+  return std::make_shared<proxy::Forward>(cluster_.pool(pool.name), origins_, telemetry_, forward_metrics_, options);
+}
+
+// The pool's own, or from the cluster's, or one that is made once and kept beside the other state.
+std::string Web::sticky_key(const conf::Conf& conf, const conf::Pool& pool) {
+  if (!pool.sticky_key.empty()) return pool.sticky_key;
+  if (!conf.cluster.key.empty()) return conf.cluster.key;
+  const std::string path = conf.node.state_dir + "/sticky.key";
+  if (auto kept = base::read_file(path, 1024); kept && kept->size() >= 32) return *kept;
+  std::array<std::uint8_t, 32> bytes{};
+  base::random_bytes(bytes);
+  std::string made(bytes.begin(), bytes.end());
+  if (auto written = base::write_file_durable(path, made); !written) {
+    telemetry_.log.warning("cannot keep the key of sticky cookies: clients may change backends after a restart",
+                           {{"path", path}, {"error", written.error().message()}});
+  }
+  return made;
+}
+
 std::shared_ptr<http::Handler> Web::route_handler(const conf::Conf& conf, const conf::Route& route) {
   std::shared_ptr<http::Handler> handler;
   if (!route.redirect.empty()) {
@@ -68,13 +103,7 @@ std::shared_ptr<http::Handler> Web::route_handler(const conf::Conf& conf, const 
       if (webmail_) return webmail_;
       return std::make_shared<proxy::FixedAnswer>(503, "Webmail is switched off ([webmail] enabled).\n");
     }
-    proxy::Forward::Options options;
-    options.server_name = conf.http.server_name;
-    options.host = route.host_to_backend;
-    options.body_timeout = conf.http.body_timeout;
-    options.max_head = conf.http.max_head;
-    handler =
-        std::make_shared<proxy::Forward>(cluster_.pool(route.pool), origins_, telemetry_, forward_metrics_, options);
+    handler = forward_to(conf, *pool, route.host_to_backend);
   } else {
     handler = std::make_shared<proxy::FixedAnswer>(static_cast<int>(route.status ? route.status : 200), route.body);
   }
@@ -148,8 +177,7 @@ Result<void> Web::update(http::SnapshotPtr snapshot, std::string& why) {
       if (!address) return address.error();
       const auto same = std::find_if(listening_.begin(), listening_.end(), [&](const auto& l) {
         return l->wanted == *address && l->entrance->tls == listen.tls && l->entrance->name == listen.name &&
-               l->entrance->protocols == listen.protocols &&
-               l->entrance->proxy_from == listen.proxy_protocol_from;
+               l->entrance->protocols == listen.protocols && l->entrance->proxy_from == listen.proxy_protocol_from;
       });
       if (same != listening_.end()) {
         kept.push_back(same->get());
@@ -193,7 +221,10 @@ void Web::stop_accepting() {
 }
 
 void Web::drain() {
-  workers_.on_each([&](int i) { servers_[static_cast<std::size_t>(i)]->drain(); });
+  workers_.on_each([&](int i) {
+    servers_[static_cast<std::size_t>(i)]->drain();
+    origins_.of(workers_.worker(i)).retire();
+  });
 }
 
 std::size_t Web::sessions() const { return static_cast<std::size_t>(std::max<std::int64_t>(0, limit_->open.load())); }

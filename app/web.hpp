@@ -52,6 +52,8 @@ class Web {
     std::vector<std::unique_ptr<net::Listener>> listeners;  // one per worker
     std::shared_ptr<const http::Entrance> entrance;
   };
+  std::shared_ptr<proxy::Forward> forward_to(const conf::Conf& conf, const conf::Pool& pool, const std::string& host);
+  std::string sticky_key(const conf::Conf& conf, const conf::Pool& pool);
   std::shared_ptr<http::Handler> route_handler(const conf::Conf& conf, const conf::Route& route);
   Result<std::unique_ptr<Listening>> open_one(const base::Endpoint& address, const conf::Listen& listen,
                                               std::string& why);

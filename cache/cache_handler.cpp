@@ -48,7 +48,7 @@ std::string flight_key_of(const std::string& key, std::string_view scope) {
 
 // Requests that are for the origin and nobody else.
 bool for_origin(const Request& r) {
-  return (r.method != Method::get && r.method != Method::head) || r.body != nullptr || r.fields.has(FieldId::upgrade) ||
+  return (r.method != Method::get && r.method != Method::head) || r.body != nullptr || r.fields.has(FieldId::upgrade) || r.tunnel ||
          has_origin_conditions(r.fields);
 }
 

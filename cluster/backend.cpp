@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 
 namespace genkan::cluster {
 
 namespace {
 
+constexpr double kPeakDecay = 10;  // seconds until a peak has fallen to 1/e
 constexpr auto kRelaxed = std::memory_order_relaxed;
 constexpr std::array<std::string_view, 5> kOutcomes{"ok", "connect_failed", "server_error", "broken", "neutral"};
 
@@ -156,7 +158,9 @@ bool Backend::publish(Time now) {
   } else {
     reason_ = health_reason_;
   }
-  if (next == state_.load(kRelaxed)) return false;
+  const State before = state_.load(kRelaxed);
+  if (next == before) return false;
+  if (next == State::up && now != Time{}) back_since_.store(now.time_since_epoch().count(), kRelaxed);
   since_ = now;
   state_.store(next, std::memory_order_release);
   show_gauge();
@@ -241,6 +245,21 @@ void Backend::on_figures(const Figures& f, bool draining, Time now) {
   announce_change(before);
 }
 
+std::uint32_t Backend::ease(Duration slow_start, Time now) const noexcept {
+  const auto since = back_since_.load(kRelaxed);
+  if (slow_start <= Duration::zero() || since == 0) return 100;
+  const Duration up = now - Time(Time::duration(since));
+  if (up >= slow_start) return 100;
+  return static_cast<std::uint32_t>(std::clamp<std::int64_t>(100 * up.count() / slow_start.count(), 10, 100));
+}
+
+std::uint32_t Backend::peak_us(Time now) const noexcept {
+  const auto value = peak_us_.load(kRelaxed);
+  const std::chrono::duration<double> age = now - Time(Time::duration(peak_at_.load(kRelaxed)));
+  if (value == 0 || age.count() <= 0) return value;
+  return static_cast<std::uint32_t>(std::max(1.0, value * std::exp(-age.count() / kPeakDecay)));
+}
+
 bool Backend::trial_free(Time now) const noexcept {
   const auto since = trial_since_.load(std::memory_order_acquire);
   return since == 0 || now - Time(Time::duration(since)) > kTrialFor;
@@ -269,6 +288,10 @@ void Backend::finish(Outcome outcome, Duration latency, bool may_eject, Time now
     const std::int64_t before = ewma_us_.load(kRelaxed);
     ewma_us_.store(static_cast<std::uint32_t>(before == 0 ? us : std::max<std::int64_t>(1, before + (us - before) / 8)),
                    kRelaxed);
+    if (us >= peak_us(now)) {
+      peak_us_.store(static_cast<std::uint32_t>(us), kRelaxed);
+      peak_at_.store(now.time_since_epoch().count(), kRelaxed);
+    }
   }
   const bool bad = blames_backend(outcome);
   if (outcome == Outcome::neutral || (!bad && !attention_.load(std::memory_order_acquire))) return;

@@ -69,6 +69,10 @@ class Backend {
   Time since() const;
   std::uint32_t inflight() const noexcept { return inflight_.load(std::memory_order_relaxed); }
   std::uint32_t ewma_us() const noexcept { return ewma_us_.load(std::memory_order_relaxed); }
+  // How a backend that came back is eased in: its share of its weight in percent, 10 at first, 100 after `slow_start`.
+  std::uint32_t ease(Duration slow_start, Time now) const noexcept;
+  // Latency that jumps to every peak and decays with time (Finagle's peak EWMA), in microseconds; 0: nothing measured.
+  std::uint32_t peak_us(Time now) const noexcept;
   // Fills inflight and weight, and for chains what the node announced.
   void describe(Candidate& out, bool with_figures) const noexcept;
   Figures figures() const noexcept;
@@ -116,11 +120,13 @@ class Backend {
   // Written by every worker on every request: on lines of their own.
   alignas(64) std::atomic<std::uint32_t> inflight_{0};
   std::atomic<std::uint64_t> started_{0};
-  std::atomic<std::uint32_t> ewma_us_{0};
+  std::atomic<std::uint32_t> ewma_us_{0}, peak_us_{0};
+  std::atomic<Time::rep> peak_at_{0};
 
   alignas(64) std::atomic<State> state_{State::up};
   std::atomic<bool> attention_{false};     // a success matters: there were failures, or the door is half open
   std::atomic<Time::rep> trial_since_{0};  // 0: no trial is under way
+  std::atomic<Time::rep> back_since_{0};   // when it came up again; 0: it was never down
   std::atomic<std::uint32_t> weight_{1}, max_connections_{0};
 
   // The last announcement.

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <memory>
 #include <mutex>
 #include <span>
@@ -17,6 +18,7 @@
 
 #include "cluster/backend.hpp"
 #include "cluster/choice.hpp"
+#include "cluster/spread.hpp"
 #include "conf/conf.hpp"
 
 namespace genkan::cluster {
@@ -47,7 +49,15 @@ class InFlight {
   bool trial_ = false;
 };
 
-enum class Scheduler : std::uint8_t { round_robin, least_connections, chain };
+enum class Scheduler : std::uint8_t {
+  round_robin,
+  least_connections,
+  random,
+  two_choices,  // the less busy of two random ones
+  peak_ewma,    // of two random ones, that whose latency times its requests in flight is less
+  hash,         // consistent, with bounded loads
+  chain
+};
 std::string_view name_of(Scheduler s) noexcept;
 
 // Why this backend, or why none.
@@ -63,7 +73,8 @@ struct Why {
   Scheduler scheduler = Scheduler::round_robin;
   Function step{};               // of emptied
   bool trial = false;            // a half-open backend's trial request
-  std::uint32_t candidates = 0;  // how many took part
+  bool sticky = false;           // where the client was before
+  std::uint32_t candidates = 0;  // how many took part; 0 where a table is looked up
   std::string text() const;      // for people
 };
 
@@ -76,6 +87,9 @@ struct Choice {
 // What a choice may depend on.
 struct RequestFacts {
   Time now{};
+  std::uint64_t key = 0;         // for hash: stable_hash of what the pool is told to hash
+  Backend* preferred = nullptr;  // where the client's cookie points to; draining ones still serve it
+  bool may_panic = true;         // false: another pool will serve
 };
 
 class Pool {
@@ -97,15 +111,34 @@ class Pool {
   bool may_eject_one_more() const noexcept;
   std::size_t usable() const noexcept;  // up or half-open
 
+  // One retry more within retry_budget percent of the requests (and a few a second in any case)? Takes it.
+  bool take_retry(Time now) noexcept;
+  void count_request() noexcept;
+
  private:
+  friend class InFlight;
   // What one worker remembers between choices. Slot 0 is shared by all threads that are no workers.
   struct Turn {
     explicit Turn(std::size_t backends, std::uint64_t seed) : current(backends, 0), random(seed) {}
     std::vector<std::int64_t> current;
+    std::size_t at = 0;                        // in turns_
+    std::int64_t retries = 0, retried_at = 0;  // budget in hundredths; the second it was last topped up
     Random random;
     std::mutex mutex;  // held for one choice, by slot 0 only
   };
+  // Larger pools, and the schedulers that need no list, look into a table instead of at everybody.
+  static constexpr std::size_t kListed = 32;
   Turn& turn();
+  bool takes(const Backend& b, std::span<const Backend* const> tried, Time now, bool& full) const noexcept;
+  bool eased(const Backend& b, Random& random, Time now) const noexcept;
+  Backend* by_turn(Turn& t, std::span<const Backend* const> tried, Time now, bool& full) const;
+  Backend* by_draw(Turn& t, std::span<const Backend* const> tried, Time now, bool& full) const;
+  Backend* by_two(Turn& t, std::span<const Backend* const> tried, Time now, bool& full) const;
+  Backend* by_hash(std::uint64_t key, std::span<const Backend* const> tried, Time now, bool& full) const;
+  Backend* quick(const RequestFacts& facts, Turn& t, std::span<const Backend* const> tried, bool& full) const;
+  bool panics() const noexcept;
+  bool claim(Backend& b, Choice& choice, Time now, bool panic);
+  Choice pick_listed(const RequestFacts& facts, Turn& t, std::span<const Backend* const> tried);
   std::uint32_t choose(Candidates& c, Turn& turn, Time now, Why& why);
   bool gather(Candidates& c, std::span<const Backend* const> tried, bool panic, Time now, Why& why) const;
 
@@ -114,6 +147,10 @@ class Pool {
   const Scheduler scheduler_;
   const std::vector<std::shared_ptr<Backend>> backends_;
   const std::string self_;
+  std::vector<std::uint32_t> round_;  // turns_of(weights)
+  HashRing ring_;                     // of the scheduler hash
+  std::uint64_t total_weight_ = 0;
+  mutable std::atomic<std::int64_t> inflight_{0};  // kept for the scheduler hash only
   // A worker makes its own on first use and is alone in reading it afterwards.
   std::array<std::unique_ptr<Turn>, base::kMaxSlots> turns_;
 };

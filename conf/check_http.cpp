@@ -1,24 +1,14 @@
-// Checks of [[listen]], [[certificate]], [[pool]], [[route]].
+// Checks of [[listen]], [[certificate]], [[pool]]. Routes: check_route.cpp.
 #include <algorithm>
 #include <optional>
-#include <set>
 #include <string>
 
-#include "base/pattern.hpp"
 #include "base/text.hpp"
 #include "conf/chain.hpp"
 #include "conf/check.hpp"
 
 namespace genkan::conf {
 namespace {
-
-// tchar of RFC 9110 5.6.2: what a method and a field name are made of.
-bool is_token(std::string_view text) {
-  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
-    return (c >= '0' && c <= '9') || (base::lower(c) >= 'a' && base::lower(c) <= 'z') ||
-           std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
-  });
-}
 
 // "200", "200-299,401"
 bool is_code_list(std::string_view text) {
@@ -101,100 +91,6 @@ void check_health(Checker& check, const Health& health, const std::string& place
   }
 }
 
-void check_route_hosts(Checker& check, const Route& route, const std::string& place) {
-  for (const auto& host : route.hosts) {
-    std::string why;
-    if (host.starts_with('~')) {
-      if (!base::Pattern::compile(std::string_view(host).substr(1), why, true)) {
-        check.error(place + ".hosts", "\"" + host + "\" is not a regular expression: " + why);
-      }
-    } else if (host.find('*') != std::string::npos && (!host.starts_with("*.") || host.rfind('*') != 0)) {
-      check.error(place + ".hosts", "in \"" + host + "\" the * must be the whole first label",
-                  "\"*.example.org\", or a regular expression \"~...\"");
-    } else if (host.find_first_of("/:") != std::string::npos && !host.starts_with('[')) {
-      check.error(place + ".hosts", "\"" + host + "\" is not a host name", "without scheme, port and path");
-    }
-  }
-}
-
-void check_route_conditions(Checker& check, const Route& route, const std::string& place) {
-  check_route_hosts(check, route, place);
-  if (!route.path.empty() && !route.path.starts_with('/')) check.error(place + ".path", "`path` must begin with /");
-  if (!route.path_prefix.empty() && !route.path_prefix.starts_with('/')) {
-    check.error(place + ".path_prefix", "`path_prefix` must begin with /");
-  }
-  if (!route.path.empty() + !route.path_prefix.empty() + !route.path_pattern.empty() > 1) {
-    check.error(place, "a route can have only one of `path`, `path_prefix` and `path_pattern`");
-  }
-  for (const auto& method : route.methods) {
-    if (!is_token(method)) check.error(place + ".methods", "\"" + method + "\" is not a method");
-  }
-  for (const auto& field : route.headers) {
-    const auto colon = field.find(':');
-    std::string why;
-    if (colon == std::string::npos || !is_token(std::string_view(field).substr(0, colon))) {
-      check.error(place + ".headers", "\"" + field + "\" must be a field name, a colon and a pattern",
-                  "\"X-Beta: ^yes$\"");
-    } else if (!base::Pattern::compile(base::trim(std::string_view(field).substr(colon + 1)), why)) {
-      check.error(place + ".headers", "\"" + field + "\" has no regular expression behind the colon: " + why);
-    }
-  }
-}
-
-// {host} and its like in a redirect.
-void check_placeholders(Checker& check, const Route& route, const std::string& place) {
-  static const std::vector<std::string_view> known = {"scheme", "host", "path", "query", "target"};
-  const std::string& text = route.redirect;
-  for (auto open = text.find('{'); open != std::string::npos; open = text.find('{', open + 1)) {
-    const auto close = text.find('}', open);
-    const std::string name = close == std::string::npos ? std::string() : text.substr(open + 1, close - open - 1);
-    if (std::find(known.begin(), known.end(), name) != known.end()) continue;
-    check.error(place + ".redirect", "`redirect` knows no placeholder {" + name + "}",
-                "there are {scheme}, {host}, {path}, {query}, {target}");
-  }
-}
-
-void check_route_action(Checker& check, const Route& route, const std::string& place) {
-  std::vector<std::string> actions;
-  if (!route.pool.empty()) actions.push_back("pool");
-  if (!route.redirect.empty()) actions.push_back("redirect");
-  if (!route.root.empty()) actions.push_back("root");
-  if (route.status != 0 && route.redirect.empty()) actions.push_back("status");
-  if (actions.empty()) {
-    check.error(place, "the route has no action", "give it one of `pool`, `redirect`, `root`, `status`");
-  }
-  if (actions.size() > 1) {
-    check.error(place + "." + actions[1], "the route has two actions, `" + actions[0] + "` and `" + actions[1] + "`");
-  }
-  if (!route.pool.empty() && check.conf.find_pool(route.pool) == nullptr) {
-    std::vector<std::string_view> names;
-    for (const auto& pool : check.conf.pools) names.push_back(pool.name);
-    check.error(place + ".pool", "there is no pool `" + route.pool + "`", nearest_hint(route.pool, names));
-  }
-  if (!route.redirect.empty()) {
-    static const std::set<std::uint32_t> codes = {0, 301, 302, 303, 307, 308};
-    check_placeholders(check, route, place);
-    if (!codes.contains(route.status)) {
-      check.error(place + ".status", "a redirect can't have the status " + std::to_string(route.status),
-                  "301, 302, 303, 307 or 308");
-    }
-  } else if (route.status != 0 && route.status < 200) {
-    check.error(place + ".status", "`status` must be from 200 to 599, not " + std::to_string(route.status));
-  }
-  if (!route.body.empty() && (route.status == 0 || !route.redirect.empty())) {
-    check.error(place + ".body", "`body` needs `status`, and no other action");
-  }
-  if (route.pool.empty() && (route.cache || !route.host_to_backend.empty())) {
-    check.error(place + (route.cache ? ".cache" : ".host_to_backend"),
-                std::string(route.cache ? "`cache`" : "`host_to_backend`") + " needs `pool`");
-  }
-}
-
-bool takes_everything(const Route& route) {
-  return route.hosts.empty() && route.path.empty() && (route.path_prefix.empty() || route.path_prefix == "/") &&
-         route.path_pattern.empty() && route.methods.empty() && route.user_agent.empty() && route.headers.empty();
-}
-
 }  // namespace
 
 void check_listeners(Checker& check) {
@@ -220,26 +116,8 @@ void check_pools(Checker& check) {
     names.add(pool.name, place + ".name");
     check_backends(check, pool, place);
     check_chain(check, pool, place);
+    check_pool_choice(check, pool, place);
     check_health(check, pool.health, place + ".health");
-  }
-}
-
-void check_routes(Checker& check) {
-  const auto& routes = check.conf.routes;
-  const Conf& conf = check.conf;
-  std::optional<std::size_t> last;
-  Names names(check, "route");
-  for (std::size_t i = 0; i < routes.size(); ++i) {
-    const std::string place = at("route", i);
-    names.add(routes[i].name, place + ".name");
-    if (last) {
-      check.warning(place, "this route is never reached",
-                    "the one at " + conf.where(at("route", *last)) + " takes every request");
-    } else if (takes_everything(routes[i])) {
-      last = i;
-    }
-    check_route_conditions(check, routes[i], place);
-    check_route_action(check, routes[i], place);
   }
 }
 

@@ -25,6 +25,23 @@ bool is_domain(std::string_view text, bool wild) {
   });
 }
 
+void check_address(Checker& check, std::string_view address, const std::string& path) {
+  const auto at = address.rfind('@');
+  if (at == std::string_view::npos || at == 0 || !is_domain(address.substr(at + 1), false))
+    check.error(path, "\"" + std::string(address) + "\" is not an address", "\"ann@example.org\"");
+}
+
+void check_aliases(Checker& check) {
+  const auto& aliases = check.conf.smtp.aliases;
+  Names names(check, "alias");
+  for (std::size_t i = 0; i < aliases.size(); ++i) {
+    const auto place = at("smtp.alias", i);
+    names.add(base::to_lower(aliases[i].address), place + ".address");
+    if (!aliases[i].address.starts_with('@')) check_address(check, aliases[i].address, place + ".address");
+    for (const auto& to : aliases[i].to) check_address(check, to, place + ".to");
+  }
+}
+
 void check_mail_routes(Checker& check) {
   const auto& routes = check.conf.smtp.routes;
   Names domains(check, "domain");
@@ -40,11 +57,15 @@ void check_mail_routes(Checker& check) {
                     "\"example.org\", \"*.example.org\" or \"*\"");
       }
     }
-    if (routes[i].local && !routes[i].relay.empty()) {
-      check.error(place + ".relay", "the route has two actions, `local` and `relay`");
-    } else if (!routes[i].local && routes[i].relay.empty()) {
-      check.error(place, "the route has no action", "give it one of `local = true` and `relay`");
-    }
+    const int actions = (routes[i].local ? 1 : 0) + (routes[i].mx ? 1 : 0) + (routes[i].relay.empty() ? 0 : 1);
+    if (actions > 1) check.error(place, "the route has more than one of `local`, `relay` and `mx`");
+    if (actions == 0) check.error(place, "the route has no action", "give it one of `local = true`, `relay` and `mx = true`");
+    if (routes[i].domains.empty() && routes[i].addresses.empty() && routes[i].pattern.empty())
+      check.error(place, "the route is for nobody", "give it `domains`, `addresses` or a `pattern`");
+    for (const auto& address : routes[i].addresses) check_address(check, address, place + ".addresses");
+    for (const auto& address : routes[i].recipients) check_address(check, address, place + ".recipients");
+    if (routes[i].callback && routes[i].local)
+      check.error(place + ".callback", "local mailboxes are looked up, there is no next hop to ask");
     need_relay(check, routes[i].relay, place + ".relay");
   }
 }
@@ -75,7 +96,8 @@ void check_smtp(Checker& check) {
   const Smtp& smtp = check.conf.smtp;
   check_mail_routes(check);
   check_relays(check);
-  need_relay(check, smtp.relay_for_others, "smtp.relay_for_others");
+  check_aliases(check);
+  if (smtp.relay_for_others != "mx") need_relay(check, smtp.relay_for_others, "smtp.relay_for_others");
   Names names(check, "listener");
   for (std::size_t i = 0; i < smtp.listens.size(); ++i) names.add(smtp.listens[i].name, at("smtp.listen", i, "name"));
   for (std::size_t i = 0; i < smtp.listens.size(); ++i) {

@@ -13,10 +13,9 @@
 
 #include "base/address.hpp"
 #include "base/log.hpp"
+#include "conf/route.hpp"
 
 namespace genkan::conf {
-
-using std::chrono::milliseconds;
 
 // [node]
 struct Node {
@@ -38,9 +37,9 @@ struct AccessLog {
 struct Listen {
   std::string name;
   std::vector<std::string> address;  // "0.0.0.0:80", "[::]:80", "unix:/run/genkan.sock"
-  std::vector<std::string> protocols{"h2", "http/1.1"};  // in order of preference
   bool tls = false;
-  std::vector<base::Cidr> proxy_protocol_from;  // peers that must send a PROXY header
+  std::vector<std::string> protocols{"h2", "http/1.1"};  // in order of preference
+  std::vector<base::Cidr> proxy_protocol_from;           // peers that must send a PROXY header
 };
 
 // [[certificate]]
@@ -65,6 +64,10 @@ struct Http {
   milliseconds head_timeout{10'000};          // whole request head
   milliseconds idle_timeout{60'000};          // between requests on a kept connection
   milliseconds body_timeout{30'000};          // without progress on a body, either way
+  std::uint64_t min_rate = 240;               // bytes a second of a body, on average, either way; 0: none
+  milliseconds min_rate_grace{10'000};        // of waiting for the client, before that counts
+  bool merge_slashes = true;                  // "//" in a path is "/"
+  std::vector<std::string> limits;            // of every route
   std::uint64_t requests_per_connection = 0;  // 0: no limit
   std::string server_name = "genkan";         // Server, Via pseudonym
   std::uint32_t max_connections = 20'000;     // all listeners together
@@ -94,40 +97,43 @@ struct Health {
 
 struct Pool {
   std::string name;
-  std::string scheduler = "round_robin";  // round_robin | least_connections | chain
-  std::vector<std::string> chain;         // candidacy functions: "byAge 5s", "byLoad", "byRandom", "byLogWindow"
+  // round_robin | least_connections | random | two_choices | peak_ewma | hash | chain
+  std::string scheduler = "round_robin";
+  std::string hash_key = "client";   // client | path | uri | header:NAME | cookie:NAME | query:NAME
+  std::uint32_t hash_balance = 125;  // percent of its share that a backend may hold; 0: no limit
+  std::vector<std::string> chain;    // candidacy functions: "byAge 5s", "byLoad", "byRandom", "byLogWindow"
   std::vector<Backend> backends;
   Health health;
   std::uint32_t eject_after = 5;   // consecutive failures of real requests; 0: never
   milliseconds eject_for{10'000};  // first ejection; doubles each time up to 16 times
   milliseconds connect_timeout{2'000};
-  milliseconds response_timeout{30'000};  // from the end of the request to the response head
-  milliseconds idle_timeout{50'000};      // kept connections to a backend
-  std::uint32_t idle_connections = 1024;  // kept per worker and backend
-  std::uint32_t retries = 2;              // further tries of an idempotent request
-  bool webmail = false;                   // the built-in webmail is this pool's only backend
+  milliseconds response_timeout{30'000};                   // from the end of the request to the response head
+  milliseconds idle_timeout{50'000};                       // kept connections to a backend
+  std::uint32_t idle_connections = 1024;                   // kept per worker and backend
+  std::uint32_t retries = 2;                               // further tries of an idempotent request
+  std::vector<std::string> retry_on{"connect", "broken"};  // and "timeout", "500" .. "599"
+  std::uint32_t retry_budget = 20;                         // retries, in percent of the requests
+  milliseconds slow_start{0};                              // a backend that comes back gets its share by and by
+  std::uint32_t panic_below = 0;  // percent of the backends that work: with fewer, all of them are used
+  std::string fallback;           // a pool that serves when this one has nobody
+  std::uint32_t queue = 0;        // requests that wait when all are at max_connections, per worker
+  milliseconds queue_timeout{5'000};
+  std::string sticky_cookie;       // name; empty: off
+  std::string sticky_key;          // secret; empty: from [cluster] key, else made at the first start
+  milliseconds sticky_max_age{0};  // 0: until the browser closes
+  std::string protocol = "http/1.1";  // http/1.1 | h2
+  bool webmail = false;            // the built-in webmail is this pool's only backend
 };
 
-// [[route]]: first match wins
-struct Route {
-  std::string name;
-  std::vector<std::string> hosts;  // exact, "*.example.org", or "~pattern"
-  std::string path;                // exact
-  std::string path_prefix;         // "/app/"
-  std::string path_pattern;        // RE2
-  std::vector<std::string> methods;
-  std::string user_agent;            // RE2, case-insensitive
-  std::vector<std::string> headers;  // "Name: pattern" all must match
-  // one action
-  std::string pool;
-  std::string redirect;      // "https://{host}{target}"
-  std::uint32_t status = 0;  // fixed answer, or the redirect's code
-  std::string body;
-  std::string root;             // static files below this folder
-  bool cache = false;           // with pool: answer from the cache what may be kept
-  std::string host_to_backend;  // Host sent to the backend; empty: as the client sent it
-  // Where the row stands, for messages. Not a directive.
-  std::string where;
+// [compression]
+struct Compression {
+  bool enabled = false;
+  std::vector<std::string> encodings{"br", "zstd", "gzip"};  // in order of preference, where the client has none
+  std::uint64_t min_size = 1024;
+  std::vector<std::string> types{
+      "text/*", "application/json", "application/javascript", "application/xml", "application/wasm", "*+json", "*+xml"};
+  std::uint32_t level = 4;
+  bool secrets = false;  // also what BREACH could guess from
 };
 
 // [cache]
@@ -160,8 +166,13 @@ struct SmtpListen {
 };
 struct SmtpRoute {
   std::vector<std::string> domains;  // "example.org", "*.example.org", "*" (last)
-  bool local = false;                // to Maildirs below state_dir/mail
-  std::string relay;                 // or to this group
+  std::vector<std::string> addresses;
+  std::string pattern;                  // RE2 on the whole address
+  bool local = false;                   // to Maildirs below state_dir/mail
+  std::string relay;                    // or to this group
+  bool mx = false;                      // or to the domain's own mail hosts, by DNS
+  std::vector<std::string> recipients;  // who exists there; empty: not checked here
+  bool callback = false;                // or ask the next hop
 };
 struct SmtpMember {
   std::string address;            // "192.0.2.1:25", "host:25"
@@ -180,16 +191,54 @@ struct SmtpRelay {
   std::string tls_ca;                 // PEM file; default: the system's
   bool implicit_tls = false;
 };
+struct SmtpAlias {
+  std::string address;  // "info@example.org", "@example.org": catch-all
+  std::vector<std::string> to;
+};
+struct SmtpDnsbl {
+  std::string zone;
+  std::uint32_t score = 1;
+  bool allow = false;  // a list of good clients: its score counts against
+};
+// [smtp.policy]
+struct SmtpPolicy {
+  std::vector<base::Cidr> allow_from, deny_from;
+  milliseconds pregreet_wait{0};
+  std::vector<SmtpDnsbl> dnsbls;
+  std::uint32_t dnsbl_threshold = 1;
+  bool greylist = false;
+  milliseconds greylist_delay{300'000};
+  milliseconds greylist_lifetime{3'024'000'000};  // 35 days
+  std::uint32_t messages_per_minute = 0;          // from one network; 0: no limit
+  std::uint32_t recipients_per_minute = 0;
+};
+struct SmtpMilter {
+  std::string address;
+  milliseconds timeout{30'000};
+  std::string on_error = "tempfail";  // tempfail, accept, reject
+};
+struct SmtpRewrite {
+  std::string pattern, to;
+  std::string side = "both";  // sender, recipient, both
+};
 struct Smtp {
   bool enabled = false;
   std::string hostname;  // in greeting and Received; default: node name
   std::vector<SmtpListen> listens;
   std::vector<SmtpRoute> routes;
   std::vector<SmtpRelay> relays;
+  std::string log;              // the mail log; empty: none
+  std::string log_format = "text";
+  std::vector<SmtpAlias> aliases;
+  std::vector<SmtpRewrite> rewrites;
+  std::vector<SmtpMilter> milters;
+  SmtpPolicy policy;
+  std::uint16_t mx_port = 25;
+  std::uint32_t mx_connections = 20;   // at once to one host of a domain
   std::vector<base::Cidr> relay_from;  // clients that may send to any domain
   std::vector<base::Cidr> xclient_from;
   std::string bare_newline = "refuse";  // refuse, mend
-  std::string relay_for_others;        // group that carries their mail to other domains; empty: refuse
+  std::string relay_for_others;         // group that carries their mail to other domains; empty: refuse
   std::uint64_t max_message = 50ull << 20;
   std::uint32_t max_recipients = 1000;
   std::uint32_t max_connections = 1000;
@@ -249,7 +298,9 @@ struct Conf {
   std::vector<Listen> listens;
   std::vector<Certificate> certificates;
   std::vector<Pool> pools;
+  std::vector<Limit> limits;
   std::vector<Route> routes;
+  Compression compression;
   Cache cache;
   Cluster cluster;
   Smtp smtp;

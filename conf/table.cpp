@@ -15,7 +15,9 @@ Section whole() {
   s.one("tls", &Conf::tls, tls_section());
   s.one("http", &Conf::http, http_section());
   s.many("pool", &Conf::pools, pool_section());
+  s.many("limit", &Conf::limits, limit_section());
   s.many("route", &Conf::routes, route_section());
+  s.one("compression", &Conf::compression, compression_section());
   s.one("cache", &Conf::cache, cache_section());
   s.one("cluster", &Conf::cluster, cluster_section());
   s.one("smtp", &Conf::smtp, smtp_section());

@@ -60,6 +60,14 @@ Section http_section() {
         "How long a connection may wait for its next request before it is closed.");
   s.row("body_timeout", &Http::body_timeout, duration(100ms, 24h),
         "How long a body may stand still, in either direction, before the connection is closed.");
+  s.row("min_rate", &Http::min_rate, size(0, 1u << 30),
+        "Bytes a second that a client must send or take of a body, on average over the time that Genkan waited for it; "
+        "a slower one is cut off (408 where an answer is possible). Waiting for a backend does not count. 0: none.");
+  s.row("min_rate_grace", &Http::min_rate_grace, duration(0ms, 1h),
+        "How long Genkan waits for one body's client in total before `min_rate` counts.");
+  s.row("merge_slashes", &Http::merge_slashes, flag(),
+        "\"//\" in a path is \"/\", for the rules and for the backend. False: empty segments stay.");
+  s.row("limits", &Http::limits, list_of(text()), "Names of [[limit]]s that hold for every route.");
   s.row("requests_per_connection", &Http::requests_per_connection, number(0, UINT64_MAX),
         "Requests answered on one connection before it is closed. 0: no limit.");
   s.row("server_name", &Http::server_name, text(), "Name of this server in Server and Via fields.");

@@ -27,13 +27,22 @@ Section smtp_listen_section() {
 
 Section smtp_route_section() {
   SectionOf<SmtpRoute> s(
-      "Where mail for a domain goes. The first route that names the recipient's domain decides; mail for a domain that "
-      "no route names is refused. Each has exactly one of `local` and `relay`.");
-  s.row("domains", &SmtpRoute::domains, required(list_of(text()), "[\"example.org\"]"),
+      "Where mail for a domain goes. The first route that names the recipient's address or domain decides; what no route names "
+      "is refused. Each has exactly one of `local`, `relay` and `mx`.");
+  s.row("addresses", &SmtpRoute::addresses, unset(list_of(text()), "none"), "Single recipients: [\"ann@example.org\"].");
+  s.row("pattern", &SmtpRoute::pattern, unset(example(pattern(true), "\"(sales|info)-.*@example\\\\.org\""), "none"),
+        "Recipients by a pattern (RE2) that the whole address matches, in any case.");
+  s.row("domains", &SmtpRoute::domains, example(list_of(text()), "[\"example.org\"]"),
         "Domains of recipients: \"example.org\", \"*.example.org\" (every domain below it), \"*\" (all; put it last).");
   s.row("local", &SmtpRoute::local, flag(), "Deliver to the mailboxes of this node (Maildir folders in `state_dir`).");
   s.row("relay", &SmtpRoute::relay, example(unset(text(), "none"), "\"inside\""),
         "Hand the mail to this [[smtp.relay]].");
+  s.row("mx", &SmtpRoute::mx, flag(), "Send it to the mail hosts that DNS names for the recipient's domain.");
+  s.row("recipients", &SmtpRoute::recipients, unset(list_of(text()), "everybody"),
+        "Who exists there, as whole addresses; others are refused with 550. A +tag does not matter.");
+  s.row("callback", &SmtpRoute::callback, flag(),
+        "Ask the next hop whether it takes a recipient before it is accepted here; what it said is remembered, yes for an hour, "
+        "no for ten minutes.");
   return s.take();
 }
 
@@ -70,10 +79,75 @@ Section relay_section() {
   return s.take();
 }
 
+Section alias_section() {
+  SectionOf<SmtpAlias> s("An address that stands for others.");
+  s.row("address", &SmtpAlias::address, required(text(), "\"info@example.org\""),
+        "\"info@example.org\", found with any +tag too; \"@example.org\" is everything there that is no alias and no mailbox.");
+  s.row("to", &SmtpAlias::to, required(list_of(text()), "[\"ann@example.org\"]"), "Who gets its mail.");
+  return s.take();
+}
+
+Section dnsbl_section() {
+  SectionOf<SmtpDnsbl> s("A list of client addresses in DNS.");
+  s.row("zone", &SmtpDnsbl::zone, required(text(), "\"zen.example.org\""), "Its domain.");
+  s.row("score", &SmtpDnsbl::score, number(1, 1000), "What it counts.");
+  s.row("allow", &SmtpDnsbl::allow, flag(), "It lists good clients: its score is taken off.");
+  return s.take();
+}
+
+Section policy_section() {
+  SectionOf<SmtpPolicy> s(
+      "Who may come in. None of it holds for `relay_from`, for users who have logged in, and for `allow_from`; and mail to "
+      "postmaster is always taken.");
+  s.row("allow_from", &SmtpPolicy::allow_from, unset(list_of(cidr()), "nobody"), "Clients that are not checked.");
+  s.row("deny_from", &SmtpPolicy::deny_from, unset(list_of(cidr()), "nobody"), "Clients that are sent away with 554.");
+  s.row("pregreet_wait", &SmtpPolicy::pregreet_wait, duration(0ms, 1min),
+        "How long the greeting waits; a client that talks meanwhile is no mail server and is sent away. 0s: no waiting.");
+  s.row("dnsbl_threshold", &SmtpPolicy::dnsbl_threshold, number(1, 10'000),
+        "Clients whose lists add up to this are refused with 554 at RCPT.");
+  s.row("greylist", &SmtpPolicy::greylist, flag(),
+        "Put off mail once (451) when network, sender and recipient were not seen together before.");
+  s.row("greylist_delay", &SmtpPolicy::greylist_delay, duration(1s, 24h), "How long until it may come.");
+  s.row("greylist_lifetime", &SmtpPolicy::greylist_lifetime, duration(1h, 8760h),
+        "What has passed passes at once until it was not seen for this time.");
+  s.row("messages_per_minute", &SmtpPolicy::messages_per_minute, unset(number(0, 1'000'000), "no limit"),
+        "Messages from one network (/24, or /64 of IPv6); more are answered 450.");
+  s.row("recipients_per_minute", &SmtpPolicy::recipients_per_minute, unset(number(0, 1'000'000), "no limit"),
+        "Recipients from one network, refused ones too; more are answered 450.");
+  s.many("dnsbl", &SmtpPolicy::dnsbls, dnsbl_section());
+  return s.take();
+}
+
+Section milter_section() {
+  SectionOf<SmtpMilter> s(
+      "A mail filter (milter) such as rspamd, OpenDKIM or ClamAV: sees every message at the end of its content, may refuse or "
+      "change it. Several are asked in the order of the file.");
+  s.row("address", &SmtpMilter::address, required(endpoint(), "\"127.0.0.1:11332\""),
+        "Where it listens: \"127.0.0.1:11332\" or \"unix:/run/opendkim/opendkim.sock\".");
+  s.row("timeout", &SmtpMilter::timeout, duration(100ms, 1h), "Time for one answer of it.");
+  s.row("on_error", &SmtpMilter::on_error, words({"tempfail", "accept", "reject"}),
+        "What happens to mail when it cannot be asked: the client shall try again, the message passes, or it is refused.");
+  return s.take();
+}
+
+Section rewrite_section() {
+  SectionOf<SmtpRewrite> s(
+      "Addresses of the envelope that are written anew before anything else is decided. The first pattern that matches counts; "
+      "the message itself is not touched.");
+  s.row("pattern", &SmtpRewrite::pattern, required(pattern(true), "\"(.*)@old\\\\.example\""),
+        "RE2 pattern that the whole address matches, in any case.");
+  s.row("to", &SmtpRewrite::to, required(text(), "'\\1@new.example'"), "The new address; \\1 is the first group of the pattern.");
+  s.row("side", &SmtpRewrite::side, words({"both", "sender", "recipient"}), "Which addresses.");
+  return s.take();
+}
+
 void smtp_sender_rows(SectionOf<Smtp>& s) {
   s.row("enabled", &Smtp::enabled, flag(), "Accept mail. Needs a [[smtp.listen]].");
   s.row("hostname", &Smtp::hostname, unset(text(), "`name` of [node]"),
         "Name of this mail host in greetings and Received fields; should be its name in DNS.");
+  s.row("log", &Smtp::log, unset(example(path(), "\"/var/log/genkan/mail.log\""), "no mail log"),
+        "File with one line for every event of every message; SIGUSR1 opens it anew after rotation.");
+  s.row("log_format", &Smtp::log_format, words({"text", "json"}), "How its lines look.");
   s.row("relay_from", &Smtp::relay_from, unset(list_of(cidr()), "nobody"),
         "Clients that may send to any domain, such as [\"127.0.0.0/8\", \"192.0.2.0/24\"]. Never the whole world: that "
         "is an "
@@ -81,7 +155,10 @@ void smtp_sender_rows(SectionOf<Smtp>& s) {
   s.row("xclient_from", &Smtp::xclient_from, unset(list_of(cidr()), "nobody"),
         "Mail proxies that are believed when they say with XCLIENT or XFORWARD who the real client is.");
   s.row("relay_for_others", &Smtp::relay_for_others, unset(text(), "such mail is refused"),
-        "The [[smtp.relay]] that carries mail from `relay_from` to domains without a route.");
+        "The [[smtp.relay]] that carries mail from `relay_from` and of users to domains without a route; \"mx\": the domain's own "
+        "mail hosts.");
+  s.row("mx_port", &Smtp::mx_port, number(1, 65'535), "Port of mail hosts found by DNS.");
+  s.row("mx_connections", &Smtp::mx_connections, number(1, 1000), "Connections to one mail host found by DNS at once.");
 }
 
 void smtp_limit_rows(SectionOf<Smtp>& s) {
@@ -122,6 +199,10 @@ Section smtp_section() {
   s.many("listen", &Smtp::listens, smtp_listen_section());
   s.many("route", &Smtp::routes, smtp_route_section());
   s.many("relay", &Smtp::relays, relay_section());
+  s.many("alias", &Smtp::aliases, alias_section());
+  s.one("policy", &Smtp::policy, policy_section());
+  s.many("milter", &Smtp::milters, milter_section());
+  s.many("rewrite", &Smtp::rewrites, rewrite_section());
   return s.take();
 }
 

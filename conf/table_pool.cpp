@@ -44,13 +44,42 @@ Section health_section() {
 Section pool_section() {
   SectionOf<Pool> s("A group of equal backends that a [[route]] sends requests to.");
   s.row("name", &Pool::name, required(text(), "\"app\""), "Name that routes call it by.");
-  s.row("scheduler", &Pool::scheduler, words({"round_robin", "least_connections", "chain"}),
-        "How a backend is chosen: in turn by weight, the one with the fewest requests in flight for its weight, or by "
-        "the candidacy functions of `chain`.");
+  s.row(
+      "scheduler", &Pool::scheduler,
+      words({"round_robin", "least_connections", "random", "two_choices", "peak_ewma", "hash", "chain"}),
+      "How a backend is chosen: in turn by weight; the one with the fewest requests in flight for its weight (of a "
+      "pool "
+      "with more than 32, the best of 32 random ones); at random by weight; the less busy of two random ones; of two "
+      "random ones that whose latency times its requests in flight is less; by a consistent hash of `hash_key`; or by "
+      "the candidacy functions of `chain`.");
+  s.row("hash_key", &Pool::hash_key, text(),
+        "What the scheduler \"hash\" looks at: \"client\" (its address), \"path\", \"uri\" (with the query), "
+        "\"header:NAME\", \"cookie:NAME\" or \"query:NAME\". Where a request has none, the client's address.");
+  s.row("hash_balance", &Pool::hash_balance, number(0, 10'000),
+        "With the scheduler \"hash\": what a backend may hold, in percent of its fair share of the requests in flight; "
+        "what "
+        "is beyond goes to the next on the ring. At least 101; 0 means no limit.");
   s.row("chain", &Pool::chain, list_of(text()),
         "Candidacy functions for the scheduler \"chain\", applied in order to the list of healthy backends; the first "
         "one "
         "left is used. Example: [\"byAge 5s\", \"byRandom\", \"byLogWindow\", \"byLoad\"].");
+  s.row("sticky_cookie", &Pool::sticky_cookie, unset(text(), "clients are not brought back"),
+        "Name of a cookie that brings a client back to the backend it was served by, while that one works or drains.");
+  s.row("sticky_key", &Pool::sticky_key, unset(secret(), "made from [cluster] key, else at the first start"),
+        "Secret that the cookie's value is made with. Nodes that share a pool must share it.");
+  s.row("sticky_max_age", &Pool::sticky_max_age, duration(0ms, 24h * 400),
+        "How long a browser keeps the cookie; 0 means until it is closed.");
+  s.row("slow_start", &Pool::slow_start, duration(0ms, 24h),
+        "A backend that comes back gets a tenth of its share at first, and all of it after this time.");
+  s.row(
+      "panic_below", &Pool::panic_below, number(0, 100),
+      "When less than this percentage of the backends work, requests go to all of them. Whatever it says, that happens "
+      "when none works and there is no `fallback`.");
+  s.row("fallback", &Pool::fallback, unset(text(), "503"),
+        "A pool that serves while this one has no backend that works.");
+  s.row("queue", &Pool::queue, number(0, 100'000),
+        "Requests that each worker lets wait when all backends are at their `max_connections`; more are answered 503.");
+  s.row("queue_timeout", &Pool::queue_timeout, duration(1ms, 5min), "How long such a request waits at most; then 503.");
   s.row("eject_after", &Pool::eject_after, number(0, 1000),
         "Requests that must fail in a row at one backend until it is left out for a while; 0 means never.");
   s.row("eject_for", &Pool::eject_for, duration(100ms, 1h),
@@ -65,6 +94,17 @@ Section pool_section() {
   s.row("retries", &Pool::retries, number(0, 16),
         "Further backends to try when one fails before it has answered. Only requests that may be repeated (GET, HEAD, "
         "PUT, DELETE, OPTIONS, TRACE) are tried again.");
+  s.row(
+      "retry_on", &Pool::retry_on, list_of(text()),
+      "What makes a request go to another backend: \"connect\" (it was not reached), \"broken\" (the connection broke "
+      "before its answer), \"timeout\" (no answer in `response_timeout`), or a status such as \"503\".");
+  s.row(
+      "retry_budget", &Pool::retry_budget, number(0, 100),
+      "Retries in percent of the requests, so that a pool in trouble is not hit twice as hard; ten a second are always "
+      "allowed to each worker.");
+  s.row("protocol", &Pool::protocol, words({"http/1.1", "h2"}),
+        "What the backends speak. \"h2\" is HTTP/2 without TLS, known beforehand: one connection of each worker carries "
+        "many requests. gRPC needs it.");
   s.row("webmail", &Pool::webmail, flag(), "The built-in webmail is this pool's only backend. Needs [webmail].");
   s.many("backend", &Pool::backends, backend_section());
   s.one("health", &Pool::health, health_section());

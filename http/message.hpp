@@ -125,6 +125,10 @@ struct Request {
   Fields fields;
   Body* body = nullptr;  // null: no content; owned by the server
   bool expects_continue = false;
+  // A change of protocols that the client asks for and that is passed on (RFC 9110 7.8, RFC 8441), in lower case; or
+  // empty. With it `tunnel`: the client's bytes once the answer is 101; the answer's body is then the origin's.
+  std::string_view upgrade;
+  Body* tunnel = nullptr;
   Informer* informer = nullptr;
 
   const base::Endpoint* client = nullptr;  // after a PROXY header: the real one

@@ -1,6 +1,8 @@
 #include "http/origin.hpp"
 
 #include "http/h1/origin_connection.hpp"
+#include "http/h2/origin_session.hpp"
+#include "http/h2/origin_stream.hpp"
 #include "net/connect.hpp"
 
 namespace genkan::http {
@@ -26,6 +28,10 @@ OriginPool::~OriginPool() = default;
 net::Task<OriginPool::Answer> OriginPool::exchange(Request& request, const base::Endpoint& to, std::string_view target,
                                                    std::string_view host, const OriginLimits& limits, Replay& replay,
                                                    bool fresh) {
+  if (limits.h2) {
+    Answer shared = co_await exchange_h2(request, std::move(to), target, host, limits, replay, fresh);
+    co_return shared;
+  }
   Answer answer;
   std::unique_ptr<OriginConnection> connection;
   if (!fresh) connection = take_idle(to, !is_idempotent(request.method));
@@ -60,6 +66,54 @@ net::Task<OriginPool::Answer> OriginPool::exchange(Request& request, const base:
     raw->abandon();
   }
   co_return answer;
+}
+
+// As exchange(), over a connection that many requests share.
+net::Task<OriginPool::Answer> OriginPool::exchange_h2(Request& request, base::Endpoint to, std::string_view target,
+                                                      std::string_view host, const OriginLimits& limits,
+                                                      Replay& replay, bool fresh) {
+  Answer answer;
+  h2::OriginSession* session = fresh ? nullptr : find_h2(to);
+  answer.failure.reused = session != nullptr;
+  if (!session) {
+    auto transport = co_await net::connect(loop_, to, loop_.now() + limits.connect_timeout);
+    if (!transport) {
+      answer.failure.error = transport.error();
+      co_return answer;
+    }
+    if (!fresh) session = find_h2(to);  // others may have come first
+    if (!session) {
+      auto made = std::make_unique<h2::OriginSession>(std::move(*transport), std::move(to), limits);
+      session = made.get();
+      h2_.push_back(session);
+      if (retired_) session->retire();
+      std::function<void(h2::OriginSession&)> ended = [this](h2::OriginSession& gone) { forget(gone); };
+      net::spawn(loop_, h2::OriginSession::run(std::move(made), std::move(ended)));
+    }
+  }
+  auto* stream = new h2::OriginStream(*session, request, limits);  // ends with release()
+  const bool ok = co_await stream->exchange(target, host, replay, answer.failure);
+  if (ok) {
+    answer.response.head = stream->head();
+    answer.response.body.reset(stream);
+  } else {
+    stream->abandon();
+  }
+  co_return answer;
+}
+
+h2::OriginSession* OriginPool::find_h2(const base::Endpoint& to) const {
+  for (h2::OriginSession* session : h2_) {
+    if (session->to() == to && session->takes_streams()) return session;
+  }
+  return nullptr;
+}
+
+void OriginPool::forget(h2::OriginSession& session) { std::erase(h2_, &session); }
+
+void OriginPool::retire() {
+  retired_ = true;
+  for (h2::OriginSession* session : h2_) session->retire();
 }
 
 // The last used first: the others may idle out. `sure`: what can't be repeated asks the kernel first whether the origin

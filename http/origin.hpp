@@ -20,9 +20,11 @@ struct OriginLimits {
   Duration response_timeout = std::chrono::seconds(30);  // from the end of the request to the response head
   Duration body_timeout = std::chrono::seconds(30);      // without progress, either way
   Duration idle_timeout = std::chrono::seconds(50);
+  Duration tunnel_timeout = std::chrono::hours(1);       // after a change of protocols: without a byte either way
   std::size_t idle_connections = 1024;  // kept per backend
   std::size_t max_head = 64 * 1024;
   std::size_t max_fields = 200;
+  bool h2 = false;  // the backend speaks HTTP/2, and is known to
 };
 
 // How an exchange failed: what decides about a retry and about the status for the client.
@@ -36,6 +38,9 @@ struct OriginFailure {
 };
 
 class OriginConnection;
+namespace h2 {
+class OriginSession;
+}
 
 class OriginPool {
  public:
@@ -64,6 +69,8 @@ class OriginPool {
 
   std::size_t idle() const noexcept;
   void close_idle();  // reload, drain
+  // HTTP/2 connections end after their last request from now on, so that nothing is left on the loop.
+  void retire();
 
  private:
   friend class OriginConnection;
@@ -73,6 +80,11 @@ class OriginPool {
   void dispose(OriginConnection& connection) noexcept;
   void sweep();
 
+  net::Task<Answer> exchange_h2(Request& request, base::Endpoint to, std::string_view target, std::string_view host,
+                                const OriginLimits& limits, Replay& replay, bool fresh);
+  h2::OriginSession* find_h2(const base::Endpoint& to) const;
+  void forget(h2::OriginSession& session);
+
   struct Hash {
     std::size_t operator()(const base::Endpoint& e) const noexcept;
   };
@@ -80,6 +92,8 @@ class OriginPool {
   std::unordered_map<base::Endpoint, std::vector<std::unique_ptr<OriginConnection>>, Hash>
       idle_;  // last used at the back
   std::unique_ptr<Sweeper> sweeper_;
+  std::vector<h2::OriginSession*> h2_;  // open ones; they own themselves
+  bool retired_ = false;
 };
 
 }  // namespace genkan::http

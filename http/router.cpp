@@ -1,104 +1,65 @@
 #include "http/router.hpp"
 
-#include <algorithm>
-
-#include "base/text.hpp"
-
 namespace genkan::http {
+namespace {
 
-struct Router::Matched {
-  bool paths_known = false, agents_known = false;
-  std::vector<int> paths, agents;
-};
+// Keeps its room from request to request. Not held over a suspension.
+Facts& fresh_facts() {
+  thread_local Facts facts;
+  facts.begin();
+  return facts;
+}
+
+}  // namespace
 
 Result<std::shared_ptr<Router>> Router::make(const std::vector<conf::Route>& routes,
                                              std::vector<std::shared_ptr<Handler>> handlers, std::string& why) {
   auto router = std::make_shared<Router>();
   for (std::size_t i = 0; i < routes.size(); ++i) {
-    const conf::Route& route = routes[i];
-    Row row;
-    row.name = route.name;
-    row.any_host = route.hosts.empty();
-    for (const auto& host : route.hosts) {
-      if (host == "*") {
-        row.any_host = true;
-      } else if (host.starts_with("~")) {
-        auto pattern = base::Pattern::compile(host.substr(1), why, true);
-        if (!pattern) return pattern.error();
-        row.host_patterns.push_back(std::move(*pattern));
-      } else if (host.starts_with("*.")) {
-        row.suffixes.push_back(base::to_lower(host.substr(1)));
-      } else {
-        row.hosts.push_back(base::to_lower(host));
-      }
-    }
-    row.path = route.path;
-    row.prefix = route.path_prefix;
-    if (!route.path_pattern.empty()) {
-      const auto index = router->paths_.add(route.path_pattern, why);
-      if (!index) return index.error();
-      row.path_pattern = *index;
-    }
-    if (!route.user_agent.empty()) {
-      const auto index = router->agents_.add("(?i)" + route.user_agent, why);
-      if (!index) return index.error();
-      row.agent_pattern = *index;
-    }
-    row.methods = route.methods;
-    for (const auto& header : route.headers) {
-      const std::size_t colon = header.find(':');
-      auto pattern = base::Pattern::compile(base::trim(std::string_view(header).substr(colon + 1)), why);
-      if (!pattern) return pattern.error();
-      row.headers.push_back({std::string(base::trim(header.substr(0, colon))), std::move(*pattern)});
-    }
-    row.handler = std::move(handlers[i]);
-    router->rows_.push_back(std::move(row));
+    auto matcher = RowMatcher::make(routes[i], router->sets_, why);
+    if (!matcher) return matcher.error();
+    router->index_.add(static_cast<int>(i), *matcher);
+    router->rows_.push_back({routes[i].name, std::move(*matcher), std::move(handlers[i])});
   }
-  router->paths_.compile();
-  router->agents_.compile();
+  router->sets_.paths.compile();
+  router->sets_.agents.compile();
+  router->sets_.hosts.compile();
   return router;
 }
 
-bool Router::host_matches(const Row& row, std::string_view host) {
-  if (row.any_host) return true;
-  if (std::find(row.hosts.begin(), row.hosts.end(), host) != row.hosts.end()) return true;
-  for (const auto& suffix : row.suffixes) {
-    if (host.size() > suffix.size() && host.ends_with(suffix)) return true;
+int Router::match_in_order(const Request& request) const {
+  Facts& facts = fresh_facts();
+  for (std::size_t i = 0; i < rows_.size(); ++i) {
+    if (matches(static_cast<int>(i), request, facts)) return static_cast<int>(i);
   }
-  return std::any_of(row.host_patterns.begin(), row.host_patterns.end(),
-                     [&](const base::Pattern& p) { return p.matches(host); });
-}
-
-bool Router::row_matches(const Row& row, const Request& r, Matched& matched) const {
-  if (!row.path.empty() && r.path != row.path) return false;
-  if (!row.prefix.empty() && !r.path.starts_with(row.prefix)) return false;
-  if (!host_matches(row, r.host)) return false;
-  if (!row.methods.empty() && std::find(row.methods.begin(), row.methods.end(), r.method_text) == row.methods.end()) {
-    return false;
-  }
-  if (row.path_pattern >= 0) {
-    if (!std::exchange(matched.paths_known, true)) paths_.match(r.path, matched.paths);
-    if (!std::binary_search(matched.paths.begin(), matched.paths.end(), row.path_pattern)) return false;
-  }
-  if (row.agent_pattern >= 0) {
-    if (!std::exchange(matched.agents_known, true)) {
-      agents_.match(r.fields.get(FieldId::user_agent).value_or(""), matched.agents);
-    }
-    if (!std::binary_search(matched.agents.begin(), matched.agents.end(), row.agent_pattern)) return false;
-  }
-  for (const auto& rule : row.headers) {
-    const auto value = r.fields.get(rule.name);
-    if (!value || !rule.pattern.matches(*value)) return false;
-  }
-  return true;
+  return -1;
 }
 
 int Router::match(const Request& request) const {
-  Matched matched;
-  for (std::size_t i = 0; i < rows_.size(); ++i) {
-    if (row_matches(rows_[i], request, matched)) return static_cast<int>(i);
+  return rows_.size() <= kFew ? match_in_order(request) : match_by_index(request);
+}
+
+int Router::match_by_index(const Request& request) const {
+  Facts& facts = fresh_facts();
+  thread_local Rows store;
+  RouteIndex::Ways ways;
+  index_.plain_ways(request, ways);
+  bool patterns_due = index_.has_patterns();
+  for (;;) {
+    int row = ways.next();
+    if (patterns_due && (row < 0 || row > index_.first_pattern_row())) {
+      patterns_due = false;
+      index_.pattern_ways(request, sets_, facts, store, ways);
+      row = ways.next();
+    }
+    if (ways.too_many) return match_in_order(request);
+    if (row < 0 || matches(row, request, facts)) return row;
+    ways.drop(row);
   }
-  return -1;
+}
+
+Condition Router::first_miss(int row, const Request& request) const {
+  return rows_[static_cast<std::size_t>(row)].matcher.first_miss(request, sets_, fresh_facts());
 }
 
 net::Task<Result<Response>> Router::handle(Request& request) {

@@ -1,15 +1,16 @@
-// The router: an ordered table, the first row that matches wins. Immutable; thread-safe.
+// The router: an ordered table, the first row that matches wins. Immutable; thread-safe. A few rows are asked one after
+// the other; for more an index says which rows could match at all, so that 10,000 rows cost as 10.
 #pragma once
 
-#include <array>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "base/pattern.hpp"
 #include "conf/conf.hpp"
 #include "http/handler.hpp"
+#include "http/route_index.hpp"
+#include "http/route_match.hpp"
 
 namespace genkan::http {
 
@@ -21,34 +22,29 @@ class Router final : public Handler {
 
   net::Task<Result<Response>> handle(Request& request) override;
 
-  // The row for a request, or -1. Pure: also what `genkan explain` shows.
+  // The row for a request, or -1. Pure.
   int match(const Request& request) const;
+  int match_in_order(const Request& request) const;  // the same, without the index: what it must agree with
+  // Why a row does not take the request; Condition::none: it would.
+  Condition first_miss(int row, const Request& request) const;
   std::string_view name(int row) const { return rows_[static_cast<std::size_t>(row)].name; }
 
  private:
-  struct HeaderRule {
-    std::string name;
-    base::Pattern pattern;
-  };
+  static constexpr std::size_t kFew = 8;  // rows that are asked one by one
   struct Row {
     std::string name;
-    std::vector<std::string> hosts;     // exact, lower case
-    std::vector<std::string> suffixes;  // ".example.org" of "*.example.org"
-    std::vector<base::Pattern> host_patterns;
-    bool any_host = true;
-    std::string path, prefix;
-    int path_pattern = -1, agent_pattern = -1;  // indices into the sets
-    std::vector<std::string> methods;
-    std::vector<HeaderRule> headers;
+    RowMatcher matcher;
     std::shared_ptr<Handler> handler;
   };
   static net::Task<Result<Response>> answer_none(Request& request);
-  struct Matched;  // of the pattern sets, found out at most once a request
-  bool row_matches(const Row& row, const Request& request, Matched& matched) const;
-  static bool host_matches(const Row& row, std::string_view host);
+  bool matches(int row, const Request& request, Facts& facts) const {
+    return rows_[static_cast<std::size_t>(row)].matcher.first_miss(request, sets_, facts) == Condition::none;
+  }
+  int match_by_index(const Request& request) const;
 
   std::vector<Row> rows_;
-  base::PatternSet paths_, agents_;
+  PatternSets sets_;
+  RouteIndex index_;
 };
 
 }  // namespace genkan::http

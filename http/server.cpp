@@ -140,7 +140,7 @@ net::Task<void> Server::run(Server& server, std::unique_ptr<net::Transport> tran
     }
   }
   if (open && h2) {
-    h2::ServerSession session(server, *transport, *entrance, local);
+    h2::ServerSession session(server, *transport, local);
     co_await session.run();
   } else if (open && entrance->speaks("http/1.1")) {
     h1::ServerSession session(server, *transport, *entrance, local);

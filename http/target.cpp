@@ -26,7 +26,7 @@ constexpr bool sub_delim(char c) noexcept { return std::string_view("!$&'()*+,;=
 // Is there anything that normalising could change or refuse?
 bool looks_normal(std::string_view path) noexcept {
   for (std::size_t i = 0; i < path.size(); ++i) {
-    if (path[i] == '%') return false;
+    if (path[i] == '%' || path[i] == '\\') return false;
     if (path[i] == '/' && i + 1 < path.size() && (path[i + 1] == '/' || path[i + 1] == '.')) return false;
   }
   return true;
@@ -37,6 +37,10 @@ Result<void> decode_unreserved(std::string_view path, std::string& out) {
   out.clear();
   out.reserve(path.size());
   for (std::size_t i = 0; i < path.size(); ++i) {
+    if (path[i] == '\\') {
+      out += "%5C";
+      continue;
+    }
     if (path[i] != '%') {
       out += path[i];
       continue;
@@ -57,8 +61,34 @@ Result<void> decode_unreserved(std::string_view path, std::string& out) {
   return {};
 }
 
-// RFC 3986 5.2.4, with empty segments dropped. A climb above the root is an error and not silently the root.
-Result<void> remove_dots(std::string& path) {
+// Would a server that decodes %2F or %5C, or cuts parameters off a segment, find ".." in here? `segment` is decoded as
+// far as we do, and not ".." itself.
+bool hides_a_climb(std::string_view segment) noexcept {
+  while (!segment.empty()) {
+    std::size_t end = 0, skip = 0;
+    for (; end < segment.size(); ++end) {
+      const std::string_view rest = segment.substr(end);
+      if (rest.starts_with("%2F") || rest.starts_with("%5C")) skip = 3;
+      if (skip) break;
+    }
+    std::string_view part = segment.substr(0, end);
+    part = part.substr(0, std::min(part.find(';'), part.find("%3B")));
+    if (part == "..") return true;
+    segment.remove_prefix(std::min(end + skip, segment.size()));
+  }
+  return false;
+}
+
+// '.', '/' and '\\' in more bytes than UTF-8 allows.
+bool has_overlong(std::string_view path) noexcept {
+  for (const std::string_view bad : {"%C0%AE", "%C0%AF", "%C1%9C", "%E0%80%AE", "%E0%80%AF", "%E0%81%9C"}) {
+    if (path.find(bad) != std::string_view::npos) return true;
+  }
+  return false;
+}
+
+// RFC 3986 5.2.4. A climb above the root is an error and not silently the root.
+Result<void> remove_dots(std::string& path, bool merge_slashes) {
   std::vector<std::string_view> kept;
   const std::string text = std::move(path);
   bool folder = false;
@@ -67,10 +97,14 @@ Result<void> remove_dots(std::string& path) {
     const std::size_t end = std::min(text.find('/', at), text.size());
     const std::string_view segment(text.data() + at, end - at);
     folder = segment.empty() || segment == "." || segment == "..";
+    const bool last = end == text.size();
     if (segment == "..") {
       if (kept.empty()) return Errc::malformed;
       kept.pop_back();
     } else if (!folder) {
+      if (hides_a_climb(segment)) return Errc::malformed;
+      kept.push_back(segment);
+    } else if (segment.empty() && !merge_slashes && !last) {
       kept.push_back(segment);
     }
     at = end + 1;
@@ -120,10 +154,11 @@ Result<Target> split_target(std::string_view target) {
   return out;
 }
 
-Result<std::string_view> normalise_path(std::string_view path, std::string& store) {
+Result<std::string_view> normalise_path(std::string_view path, std::string& store, bool merge_slashes) {
   if (looks_normal(path)) return path;
   if (auto r = decode_unreserved(path, store); !r) return r.error();
-  if (auto r = remove_dots(store); !r) return r.error();
+  if (has_overlong(store)) return Errc::malformed;
+  if (auto r = remove_dots(store, merge_slashes); !r) return r.error();
   return std::string_view(store);
 }
 

@@ -22,10 +22,12 @@ struct Target {
 // Errc::malformed: a byte outside 0x21-0x7E, a fragment, no known form.
 Result<Target> split_target(std::string_view target);
 
-// The normal form: dot segments resolved, runs of '/' made one, %XX of unreserved characters decoded, hex digits in
-// capitals. A view of `path` where that is normal already, else of `store`. Errc::malformed: a bad %XX, %00, or a climb
-// above the root.
-Result<std::string_view> normalise_path(std::string_view path, std::string& store);
+// The normal form: dot segments resolved, runs of '/' made one (with `merge_slashes`; else empty segments stay), %XX of
+// unreserved characters decoded, hex digits in capitals, a backslash as %5C. A view of `path` where that is normal
+// already, else of `store`. Errc::malformed: a bad %XX, %00, a climb above the root, and what some server behind us
+// might take for a climb that no rule saw: ".." beside an encoded slash or backslash, "..;x", overlong UTF-8 of '.' or
+// a slash. Encoded slashes that hide nothing stay as they are: to rules and backend they are part of their segment.
+Result<std::string_view> normalise_path(std::string_view path, std::string& store, bool merge_slashes = true);
 
 struct Authority {
   std::string_view host;  // IPv6 literals with their brackets

@@ -121,7 +121,7 @@ class Transport final : private Pollable, private Timer {
     return Handshake(*this);
   }
   // Hands bytes back that were read too far: the next read, or the TLS handshake, begins with them.
-  void unread(std::string_view bytes) { socket_.pushed_back.assign(bytes); }
+  void unread(std::string_view bytes) { socket_.pushed_back.insert(0, bytes); }
 
   // The earlier of an absolute time and a time without progress. The absolute one holds for an outstanding read too.
   void read_deadline(Time t) noexcept;

@@ -64,6 +64,7 @@ ForwardMetrics::ForwardMetrics(base::Metrics& m)
 // Stays with the request until its last byte, then tells the backend's statistics how it went.
 struct Forward::Flight {
   std::shared_ptr<cluster::Pool> pool;
+  Queue* queue;  // null: nobody ever waited
   cluster::InFlight flight;
   Time started;  // of the request
   void finished(const http::Outcome& outcome) noexcept {
@@ -75,6 +76,7 @@ struct Forward::Flight {
     } else {
       flight.finish(outcome.status >= 500 ? cluster::Outcome::server_error : cluster::Outcome::ok, now);
     }
+    if (queue) queue->wake();
   }
 };
 
@@ -91,17 +93,30 @@ Forward::Forward(std::shared_ptr<cluster::Pool> pool, OriginPools& origins, base
   limits_.response_timeout = conf.response_timeout;
   limits_.idle_timeout = conf.idle_timeout;
   limits_.idle_connections = conf.idle_connections;
+  limits_.h2 = conf.protocol == "h2";
   limits_.body_timeout = options_.body_timeout;
+  limits_.tunnel_timeout = options_.tunnel_timeout;
   limits_.max_head = options_.max_head;
   via_ = "1.1 " + options_.server_name;
   via_1_0_ = "1.0 " + options_.server_name;
+  via_2_0_ = "2.0 " + options_.server_name;
+  if (pool_->scheduler() == cluster::Scheduler::hash) key_ = PoolKey::parse(conf.hash_key);
+  if (!conf.sticky_cookie.empty()) {
+    sticky_ = std::make_unique<Sticky>(*pool_, conf.sticky_cookie, options_.sticky_key, conf.sticky_max_age);
+  }
+  for (const auto& what : conf.retry_on) {
+    retries_connect_ |= what == "connect";
+    retries_broken_ |= what == "broken";
+    retries_timeout_ |= what == "timeout";
+    if (const auto status = base::parse_uint(what)) retried_statuses_.push_back(static_cast<int>(*status));
+  }
 }
 
 Forward::~Forward() = default;
 
 // What the backend learns about the client (RFC 9110 7.6.3, RFC 7239), at the end of what earlier proxies said.
 void Forward::describe_client(http::Request& r, http::Fields& out) const {
-  append(out, FieldId::via, r.minor_version == 0 ? via_1_0_ : via_);
+  append(out, FieldId::via, r.protocol == "HTTP/2.0" ? via_2_0_ : r.minor_version == 0 ? via_1_0_ : via_);
   append(out, FieldId::x_forwarded_for, r.client_text);
   out.set(FieldId::x_forwarded_proto, r.scheme);
   if (!r.authority.empty()) out.set(FieldId::x_forwarded_host, r.authority);
@@ -153,10 +168,50 @@ bool Forward::answer_max_forwards(http::Request& r, http::Response& out) const {
   return true;
 }
 
+net::Task<Result<http::Response>> Forward::answer(http::Response response) { co_return response; }
+
 net::Task<Result<http::Response>> Forward::handle(http::Request& r) {
   http::Response local;
-  if (answer_max_forwards(r, local)) co_return local;
+  if (answer_max_forwards(r, local)) return answer(std::move(local));
   prepare(r);
+  return serve(r);
+}
+
+cluster::RequestFacts Forward::facts_of(const http::Request& r) const {
+  cluster::RequestFacts facts{.now = r.loop.now()};
+  if (key_) facts.key = key_->of(r);
+  if (sticky_) facts.preferred = sticky_->find(r);
+  facts.may_panic = !options_.fallback;
+  return facts;
+}
+
+Queue* Forward::queue(net::Loop& loop) {
+  if (pool_->conf().queue == 0) return nullptr;
+  auto& mine = queues_[static_cast<std::size_t>(loop.slot())];
+  if (!mine) mine = std::make_unique<Queue>(loop);
+  return mine.get();
+}
+
+// All backends that work are full. An empty choice: still, after queue_timeout, or the line is too long.
+net::Task<cluster::Choice> Forward::wait_in_line(http::Request& r, cluster::RequestFacts facts, Tried tried) {
+  cluster::Choice choice;
+  choice.why.kind = cluster::Why::Kind::full;
+  Queue* line = queue(r.loop);
+  if (!line || line->size() >= pool_->conf().queue) co_return choice;
+  const Time deadline = r.loop.now() + pool_->conf().queue_timeout;
+  Queue::Place place(*line);
+  while (r.loop.now() < deadline) {
+    co_await place.wait(deadline);
+    if (r.informer && r.informer->gone()) co_return choice;
+    if (!place.first()) continue;
+    facts.now = r.loop.now();
+    choice = pool_->pick(facts, tried);
+    if (choice.why.kind != cluster::Why::Kind::full) co_return choice;
+  }
+  co_return choice;
+}
+
+net::Task<Result<http::Response>> Forward::serve(http::Request& r) {
   const std::string_view target = r.origin_target();
   const std::string_view host = options_.host.empty() ? r.authority : std::string_view(options_.host);
   http::OriginPool& origins = origins_.of(r.loop);
@@ -164,18 +219,26 @@ net::Task<Result<http::Response>> Forward::handle(http::Request& r) {
   std::array<const cluster::Backend*, kMaxTries> tried{};
   std::size_t tried_count = 0;
   bool fresh = false;
+  cluster::RequestFacts facts = facts_of(r);
   cluster::Choice choice;
+  Queue* const line = queue(r.loop);
+  pool_->count_request();
   for (;;) {
+    const Tried before = Tried(tried).first(tried_count);
     if (!fresh) {
-      choice = pool_->pick({r.loop.now()}, std::span(tried).first(tried_count));
+      facts.now = r.loop.now();
+      const bool others_wait = line && line->size() > 0;
+      if (!others_wait) choice = pool_->pick(facts, before);
+      if (others_wait || choice.why.kind == cluster::Why::Kind::full) choice = co_await wait_in_line(r, facts, before);
     }
     cluster::Backend* backend = choice.backend();
     if (!backend) {
-      metrics_.no_backend.add();
-      telemetry_.log.warning("no backend can take a request", {{"pool", pool_->name()}, {"why", choice.why.text()}});
-      local = http::error_page(r, 503, "No server is ready to answer at the moment. Please try again shortly.");
-      local.head->fields.add(FieldId::retry_after, "5");
-      co_return local;
+      if (r.informer && r.informer->gone()) co_return Errc::cancelled;
+      if (options_.fallback && tried_count == 0) {
+        auto other = co_await options_.fallback->serve(r);
+        co_return other;
+      }
+      co_return nobody(r, choice.why);
     }
     r.backend = backend->name();
     ++r.tries;
@@ -190,42 +253,76 @@ net::Task<Result<http::Response>> Forward::handle(http::Request& r) {
       answer.failure.error = Errc::not_found;
     }
     if (answer.ok()) {
-      r.backend_time = r.loop.now() - r.started;
-      Flight flight{pool_, std::move(choice.flight), r.started};
-      r.attachment.emplace(std::move(flight));
-      append(answer.response.head->fields, FieldId::via, via_);
-      co_return std::move(answer.response);
+      const bool again = !answer.failure.content_lost && tried_count < kMaxTries &&
+                         status_is_retried(r, *answer.response.head, before);
+      if (!again) {
+        r.backend_time = r.loop.now() - r.started;
+        Flight flight{pool_, line, std::move(choice.flight), r.started};
+        r.attachment.emplace(std::move(flight));
+        append(answer.response.head->fields, FieldId::via, via_);
+        if (sticky_) sticky_->mark(r, *backend, *answer.response.head);
+        co_return std::move(answer.response);
+      }
+      telemetry_.log.warning(
+          "a backend's answer is not good enough",
+          {{"pool", pool_->name()}, {"backend", backend->name()}, {"status", answer.response.head->status}});
+      answer.response.body.reset();
+      choice.flight.finish(cluster::Outcome::server_error);
+      fresh = false;
+      tried[tried_count++] = backend;
+      metrics_.retries.add();
+      continue;
     }
     const http::OriginFailure failure = answer.failure;
     if (failure.clients_fault) {
       choice.flight.finish(cluster::Outcome::neutral);
       co_return failure.error;
     }
-    const bool retry = may_retry(r, failure, r.tries);
+    bool retry = may_retry(r, failure, r.tries);
     if (failure.reused && retry && !fresh) {  // the kept connection had ended: nobody's fault
       fresh = true;
       continue;
     }
+    // Everybody was tried: the first failure is what the client should hear.
+    retry = retry && tried_count + 1 < std::min(kMaxTries, pool_->backends().size()) && pool_->take_retry(r.loop.now());
     choice.flight.finish(failure.stage == Stage::connect ? cluster::Outcome::connect_failed : cluster::Outcome::broken);
+    if (line) line->wake();
     telemetry_.log.warning(
         "a backend failed a request",
         {{"pool", pool_->name()}, {"backend", backend->name()}, {"error", failure.error.message()}, {"retry", retry}});
     fresh = false;
-    if (!retry || tried_count == kMaxTries) co_return failed(r, failure);
+    if (!retry) co_return failed(r, failure);
     tried[tried_count++] = backend;
     metrics_.retries.add();
-    // Everybody was tried: the first failure is what the client should hear.
-    if (tried_count >= pool_->backends().size()) co_return failed(r, failure);
   }
+}
+
+http::Response Forward::nobody(http::Request& r, const cluster::Why& why) {
+  metrics_.no_backend.add();
+  telemetry_.log.warning("no backend can take a request", {{"pool", pool_->name()}, {"why", why.text()}});
+  http::Response response =
+      http::error_page(r, 503, "No server is ready to answer at the moment. Please try again shortly.");
+  response.head->fields.add(FieldId::retry_after, "5");
+  return response;
+}
+
+// A status that retry_on names, while somebody else can be asked. What it costs is counted before it is spent.
+bool Forward::status_is_retried(const http::Request& r, const http::ResponseHead& head, Tried tried) const {
+  if (retried_statuses_.empty() || !http::is_idempotent(r.method)) return false;
+  if (std::find(retried_statuses_.begin(), retried_statuses_.end(), head.status) == retried_statuses_.end())
+    return false;
+  if (r.tries > static_cast<int>(pool_->conf().retries) || tried.size() + 1 >= pool_->backends().size()) return false;
+  return pool_->take_retry(r.loop.now());
 }
 
 // Nothing was sent to the client yet. A connection that was refused harms nobody; after that only requests whose
 // repetition means the same are repeated (RFC 9110 9.2.2), and only while their content is still at hand.
 bool Forward::may_retry(const http::Request& r, const http::OriginFailure& failure, int tries) const noexcept {
   if (failure.content_lost || tries > static_cast<int>(pool_->conf().retries) + (failure.reused ? 1 : 0)) return false;
-  if (failure.stage == Stage::connect) return true;
-  if (failure.error == Errc::timed_out) return false;  // it may be at work on it; waiting twice helps nobody
-  return http::is_idempotent(r.method);
+  if (failure.stage == Stage::connect) return retries_connect_;
+  // After a time-out it may be at work on it: waiting twice is for those who ask for it.
+  const bool wanted = failure.error == Errc::timed_out ? retries_timeout_ : retries_broken_;
+  return wanted && http::is_idempotent(r.method);
 }
 
 http::Response Forward::failed(http::Request& r, const http::OriginFailure& failure) {

@@ -1,20 +1,27 @@
 // Forward: a request to a backend of a pool, with retry. The handler that most requests end in.
 //
 //   prepare fields -> pick -> exchange -> answer
-//                      ^         | failed, nothing sent to the client, may be repeated
-//                      `---------'   (another backend; a stale kept connection: the same one, freshly connected)
+//                     | ^         | failed, nothing sent to the client, may be repeated
+//                     | `---------'   (another backend; a stale kept connection: the same one, freshly connected)
+//                     `-> all full: wait in line; nobody: the fallback pool, or 503
 //
 // Retry is decided in one place, may_retry(): who failed, and what had been sent?
 #pragma once
 
 #include <array>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "base/telemetry.hpp"
 #include "cluster/cluster.hpp"
 #include "http/handler.hpp"
 #include "http/origin.hpp"
+#include "proxy/pool_key.hpp"
+#include "proxy/queue.hpp"
+#include "proxy/sticky.hpp"
 
 namespace genkan::proxy {
 
@@ -43,7 +50,10 @@ class Forward final : public http::Handler {
     std::string server_name = "genkan";  // Via pseudonym
     std::string host;                    // Host for the backend; empty: the client's
     Duration body_timeout = std::chrono::seconds(30);
+    Duration tunnel_timeout = std::chrono::hours(1);
     std::size_t max_head = 64 * 1024;
+    std::string sticky_key;             // secret, where the pool has a sticky_cookie
+    std::shared_ptr<Forward> fallback;  // serves when the pool has nobody
   };
   Forward(std::shared_ptr<cluster::Pool> pool, OriginPools& origins, base::Telemetry& telemetry,
           ForwardMetrics& metrics, Options options);
@@ -53,6 +63,14 @@ class Forward final : public http::Handler {
 
  private:
   struct Flight;
+  using Tried = std::span<const cluster::Backend* const>;
+  net::Task<Result<http::Response>> answer(http::Response response);
+  net::Task<Result<http::Response>> serve(http::Request& request);  // prepared
+  net::Task<cluster::Choice> wait_in_line(http::Request& request, cluster::RequestFacts facts, Tried tried);
+  cluster::RequestFacts facts_of(const http::Request& request) const;
+  bool status_is_retried(const http::Request& request, const http::ResponseHead& head, Tried tried) const;
+  http::Response nobody(http::Request& request, const cluster::Why& why);
+  Queue* queue(net::Loop& loop);
   bool may_retry(const http::Request& request, const http::OriginFailure& failure, int tries) const noexcept;
   http::Response failed(http::Request& request, const http::OriginFailure& failure);
   void prepare(http::Request& request) const;
@@ -65,8 +83,13 @@ class Forward final : public http::Handler {
   ForwardMetrics& metrics_;
   Options options_;
   http::OriginLimits limits_;
-  std::string via_, via_1_0_;
+  std::string via_, via_1_0_, via_2_0_;
   const std::uint64_t id_;
+  std::optional<PoolKey> key_;      // of the scheduler hash
+  std::unique_ptr<Sticky> sticky_;  // null: off
+  bool retries_connect_ = false, retries_broken_ = false, retries_timeout_ = false;
+  std::vector<int> retried_statuses_;
+  std::array<std::unique_ptr<Queue>, base::kMaxSlots> queues_;  // each made by its worker when it is first needed
 };
 
 }  // namespace genkan::proxy

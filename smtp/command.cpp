@@ -257,4 +257,20 @@ std::string decode_xtext(std::string_view text) {
   return plain;
 }
 
+std::string encode_xtext(std::string_view text) {
+  constexpr char kHex[] = "0123456789ABCDEF";
+  std::string out;
+  for (const char c : text) {
+    const auto u = static_cast<unsigned char>(c);
+    if (c >= '!' && c <= '~' && c != '+' && c != '=') {
+      out += c;
+    } else {
+      out += '+';
+      out += kHex[u >> 4];
+      out += kHex[u & 15];
+    }
+  }
+  return out;
+}
+
 }  // namespace genkan::smtp

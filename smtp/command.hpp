@@ -97,5 +97,6 @@ bool valid_helo(std::string_view argument) noexcept;  // a domain or an address 
 bool valid_xtext(std::string_view text) noexcept;     // RFC 3461 4
 // "user+40example.org" as plain text; controls become "?", because they would end the line that this becomes part of.
 std::string decode_xtext(std::string_view text);
+std::string encode_xtext(std::string_view text);
 
 }  // namespace genkan::smtp

@@ -5,7 +5,7 @@
 namespace genkan::smtp {
 
 Plan::Plan(conf::ConfPtr c, std::shared_ptr<const net::TlsServer> server, std::shared_ptr<const net::TlsClient> client)
-    : conf(std::move(c)), router(conf->smtp), tls_server(std::move(server)), tls_client(std::move(client)) {
+    : conf(std::move(c)), router(conf->smtp), aliases(conf->smtp), tls_server(std::move(server)), tls_client(std::move(client)) {
   const auto& mail = conf->smtp;
   session.hostname = mail.hostname.empty() ? conf->node.name : mail.hostname;
   if (session.hostname.empty()) session.hostname = "localhost";
@@ -16,6 +16,8 @@ Plan::Plan(conf::ConfPtr c, std::shared_ptr<const net::TlsServer> server, std::s
   session.bare_newline = mail.bare_newline == "mend" ? BareNewline::mend : BareNewline::refuse;
   relay_from = mail.relay_from;
   xclient_from = mail.xclient_from;
+  allow_from = mail.policy.allow_from;
+  deny_from = mail.policy.deny_from;
   retry.first = mail.retry_first;
   retry.max = mail.retry_max;
   retry.expire = mail.expire;

@@ -9,6 +9,7 @@
 #include "conf/conf.hpp"
 #include "net/address_set.hpp"
 #include "net/tls.hpp"
+#include "smtp/alias.hpp"
 #include "smtp/delivery/settle.hpp"
 #include "smtp/route.hpp"
 #include "smtp/session.hpp"
@@ -23,13 +24,14 @@ struct Plan {
 
   conf::ConfPtr conf;
   Router router;
+  AliasTable aliases;
   SessionOptions session;
   RetryRules retry;
   std::shared_ptr<const net::TlsServer> tls_server;  // null: no STARTTLS offered
   std::shared_ptr<const net::TlsClient> tls_client;  // encrypts without verifying; null: none used
   // By relay group, where certificates are verified.
   std::map<std::string, std::shared_ptr<const net::TlsClient>, std::less<>> verifying;
-  net::AddressSet relay_from, xclient_from;
+  net::AddressSet relay_from, xclient_from, allow_from, deny_from;
 
   const conf::Smtp& smtp() const noexcept { return conf->smtp; }
   const std::string& hostname() const noexcept { return session.hostname; }

@@ -39,6 +39,7 @@ struct Server::Impl {
   std::vector<std::unique_ptr<Front>> fronts;
   std::vector<std::vector<std::unique_ptr<net::Listener>>> listeners;  // by worker
   std::unique_ptr<Sweeper> sweeper;
+  std::unique_ptr<Greylist> greylist;
   std::shared_ptr<const net::TlsClient> tls_client;
   bool started = false, draining = false;
 
@@ -96,7 +97,17 @@ Result<void> Server::start(conf::ConfPtr conf, std::shared_ptr<const net::TlsSer
   auto made = Plan::make(conf, std::move(tls), im.tls_client, why);
   if (!made) return made.error();
   const PlanPtr plan = std::move(*made);
-  im.shared.reset(new Shared{*im.spool, im.telemetry, *im.files, im.hooks, DeliveryMetrics(im.telemetry.metrics), {}});
+  const auto file = conf->node.state_dir + "/greylist.db";
+  auto greylist = Greylist::open(file);
+  if (!greylist) {
+    why = "cannot open " + file + ": " + greylist.error().message();
+    return greylist.error();
+  }
+  im.greylist = std::move(*greylist);
+  auto mail_log = MailLog::open(conf->smtp.log, conf->smtp.log_format == "json", why);
+  if (!mail_log) return mail_log.error();
+  im.shared.reset(new Shared{
+      *im.spool, im.telemetry, *im.files, im.hooks, DeliveryMetrics(im.telemetry.metrics), {}, std::move(*mail_log)});
   const auto count = im.workers.count();
   for (int i = 0; i < count; ++i) {
     im.dispatchers.push_back(std::make_unique<Dispatcher>(im.workers.worker(i), *im.shared, plan));
@@ -106,6 +117,7 @@ Result<void> Server::start(conf::ConfPtr conf, std::shared_ptr<const net::TlsSer
     const auto index = static_cast<std::size_t>(i);
     auto front = std::make_unique<Front>(im.workers.worker(i), index, *im.shared, im.counts, im.inbound, plan);
     front->limit = im.limit;
+    front->greylist = im.greylist.get();
     im.fronts.push_back(std::move(front));
   }
   im.listeners.resize(static_cast<std::size_t>(count));
@@ -162,6 +174,7 @@ Result<void> Server::reload(conf::ConfPtr conf, std::shared_ptr<const net::TlsSe
   im.workers.on_each([&](int i) {
     const auto at = static_cast<std::size_t>(i);
     im.fronts[at]->plan = plan;
+    im.fronts[at]->set_rates();
     im.dispatchers[at]->configure(plan);
   });
   im.workers.on_control([&] { im.sweeper->configure(plan); });
@@ -227,6 +240,10 @@ net::Task<Result<std::string>> Server::submit(net::Loop& loop, Submission submis
     co_return Result<std::string>(boost::system::in_place_error, make_error_code(Errc::unavailable));
   }
   co_return co_await submit_message(*front, std::move(submission), why);
+}
+
+void Server::reopen_log() {
+  if (impl_->shared) impl_->shared->mail_log->reopen();
 }
 
 std::size_t Server::queued() const { return impl_->spool ? impl_->spool->size() : 0; }

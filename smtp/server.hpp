@@ -56,6 +56,7 @@ class Server {
   net::Task<Result<std::string>> submit(net::Loop& loop, Submission submission, std::string* why);
 
   std::size_t queued() const;
+  void reopen_log();  // after rotation; any thread while it runs
   struct Impl;
 
  private:

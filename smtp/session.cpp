@@ -185,6 +185,8 @@ Want Session::recipient_judged(Verdict verdict, std::string& out) {
     case Verdict::try_later:
       put_reply(out, 451, "4.3.0", "cannot check the recipient now, try again later");
       return Want::command;
+    case Verdict::policy:
+      return error(554, "5.7.1", "refused by policy", out);
     case Verdict::accept:
       break;
   }
@@ -195,6 +197,12 @@ Want Session::recipient_judged(Verdict verdict, std::string& out) {
   envelope_.recipients.push_back(std::move(recipient));
   state_ = State::rcpt;
   put_reply(out, 250, "2.1.5", "recipient ok");
+  return Want::command;
+}
+
+Want Session::recipient_refused(int code, std::string_view status, std::string_view text, std::string& out) {
+  if (code >= 500) return error(code, status, text, out);
+  put_reply(out, code, status, text);
   return Want::command;
 }
 
@@ -309,6 +317,14 @@ Want Session::chunk_ended(const ContentFacts& facts, std::size_t received, std::
   } else {
     state_ = State::chunks_failed;
   }
+  return Want::command;
+}
+
+Want Session::filtered(std::string_view reply, std::string& out) {
+  out += reply;
+  out += "\r\n";
+  if (reply.front() == '5') ++errors_;
+  reset();
   return Want::command;
 }
 

@@ -54,7 +54,8 @@ enum class Want {
   close,      // send, then close
 };
 
-enum class Verdict { accept, relay_denied, unknown_user, try_later };
+// policy: refused with words of their own, see recipient_refused().
+enum class Verdict { accept, relay_denied, unknown_user, try_later, policy };
 enum class LoginVerdict { good, bad, try_later };
 
 // Facts of the moment that a line is judged by.
@@ -75,7 +76,9 @@ class Session {
 
   const AddressView& asked() const noexcept { return asked_.to; }  // valid until the next call
   Want recipient_judged(Verdict verdict, std::string& out);
+  Want recipient_refused(int code, std::string_view status, std::string_view text, std::string& out);
 
+  bool logging_in() const noexcept { return login_.active(); }  // the next line is a secret
   const Credentials& credentials() const noexcept { return login_.credentials(); }
   // `user`: the account, "name@domain" in lower case.
   Want login_judged(LoginVerdict verdict, std::string user, std::string& out);
@@ -93,6 +96,8 @@ class Session {
   // `received`: how many Received fields the content came with.
   Want content_ended(const ContentFacts& facts, std::size_t received, std::string& out);
   Want chunk_ended(const ContentFacts& facts, std::size_t received, std::string& out);
+  // A filter refused the message with this reply, or threw it away (a 250).
+  Want filtered(std::string_view reply, std::string& out);
   // The message is durable, or it could not be stored (`full`: for want of space).
   Want stored(bool good, bool full, std::string_view id, std::string& out);
 

@@ -1,8 +1,7 @@
 #include "smtp/submit.hpp"
 
-#include <algorithm>
-
 #include "smtp/content.hpp"
+#include "smtp/inbound/filter.hpp"
 #include "smtp/inbound/intake.hpp"
 #include "smtp/trace.hpp"
 
@@ -37,35 +36,34 @@ bool check_addresses(Envelope& envelope, std::string* why) {
   return true;
 }
 
-ItemMeta& item_for(std::vector<ItemMeta>& items, std::string_view destination) {
-  for (auto& item : items) {
-    if (item.destination == destination) return item;
-  }
-  items.emplace_back();
-  items.back().destination = destination;
-  return items.back();
-}
-
 net::Task<Result<std::string>> route_all(Front& front, const Envelope& envelope, std::vector<ItemMeta>& items,
                                          std::string* why) {
-  const auto plan = front.plan;
   for (const auto& recipient : envelope.recipients) {
-    const auto route = plan->router.route(domain_of(recipient.address), true);
-    if (route.kind == Route::Kind::refuse) {
-      *why = "no route to " + recipient.address;
-      co_return failure(Errc::refused);
+    const auto resolution = co_await front.resolve(recipient.address, true);
+    if (resolution.verdict == Verdict::accept) {
+      add_targets(recipient, resolution.targets, items);
+      continue;
     }
-    if (route.kind == Route::Kind::local && local_of(recipient.address) != "postmaster") {
-      auto user = local_user(recipient.address, plan->router);
-      const auto verdict = co_await front.judge_local(std::move(user));
-      if (verdict == Verdict::unknown_user) {
-        *why = "no such user: " + recipient.address;
-        co_return failure(Errc::refused);
-      }
-    }
-    item_for(items, route.destination).recipients.push_back(recipient);
+    const bool later = resolution.verdict == Verdict::try_later;
+    *why = resolution.verdict == Verdict::relay_denied ? "no route to " : later ? "cannot check now: " : "no such user: ";
+    *why += recipient.address;
+    co_return failure(later ? Errc::unavailable : Errc::refused);
   }
   co_return Result<std::string>(std::string());
+}
+
+MilterSubject subject_of(const Submission& submission, const Plan& plan, const std::string& id) {
+  MilterSubject subject;
+  subject.hostname = plan.hostname();
+  subject.id = id;
+  subject.client_name = "localhost";
+  const auto ip = base::IpAddress::parse(submission.client);
+  subject.client = ip ? *ip : base::IpAddress::v4(0x7f000001);
+  subject.helo = "webmail";
+  subject.user = submission.user;
+  subject.sender = submission.envelope.sender;
+  for (const auto& recipient : submission.envelope.recipients) subject.recipients.push_back(recipient.address);
+  return subject;
 }
 
 }  // namespace
@@ -87,7 +85,7 @@ net::Task<Result<std::string>> submit_message(Front& front, Submission submissio
   auto& meta = message->meta;
   auto routed = co_await route_all(front, envelope, meta.items, why);
   if (!routed) co_return routed;
-  meta.id = front.new_id(meta.items.size());
+  meta.id = front.new_id(meta.items.size() + (plan->smtp().milters.empty() ? 0 : kFilterItems));
   for (std::size_t i = 0; i < meta.items.size(); ++i) meta.items[i].id = meta.id + i;
   const auto name = id_text(meta.id);
   Intake intake(front.shared.spool, front.shared.files, front.loop, meta.id);
@@ -108,9 +106,20 @@ net::Task<Result<std::string>> submit_message(Front& front, Submission submissio
     if (intake.full()) co_await intake.spill();
   }
   reader.finish_chunks(intake.body());
+  bool changed = false;
+  if (!plan->smtp().milters.empty()) {
+    auto subject = subject_of(submission, *plan, name);
+    const auto filtered = co_await filter_message(front, std::move(subject), intake, envelope.sender, meta.items);
+    if (filtered.kind != FilterResult::Kind::take) {
+      *why = filtered.kind == FilterResult::Kind::refuse ? filtered.reply : "a filter threw the message away";
+      co_return failure(filtered.reply.starts_with('4') ? Errc::unavailable : Errc::refused);
+    }
+    changed = filtered.changed;
+    for (std::size_t i = 0; i < meta.items.size(); ++i) meta.items[i].id = meta.id + i;
+  }
   meta.arrival_ms = wall_ms();
-  meta.dot_lines = reader.facts().dot_lines;
-  meta.eight_bit = reader.facts().eight_bit;
+  meta.dot_lines = reader.facts().dot_lines || changed;
+  meta.eight_bit = reader.facts().eight_bit || changed;
   meta.origin.ip = submission.client;
   meta.origin.protocol = "HTTP";
   meta.envelope = std::move(envelope);
@@ -124,6 +133,16 @@ net::Task<Result<std::string>> submit_message(Front& front, Submission submissio
   }
   front.shared.telemetry.log.info("mail submitted",
                                   {{"id", name}, {"from", meta.envelope.sender}, {"user", submission.user}});
+  std::size_t recipients = 0;
+  for (const auto& item : meta.items) recipients += item.recipients.size();
+  front.shared.mail_log->write("accepted", {{"id", name},
+                                            {"from", meta.envelope.sender},
+                                            {"recipients", recipients},
+                                            {"size", content.size()},
+                                            {"client", submission.client},
+                                            {"helo", "webmail"},
+                                            {"protocol", "HTTP"},
+                                            {"user", submission.user}});
   Dispatcher::submit(front.shared, message);
   co_return name;
 }

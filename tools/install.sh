@@ -10,16 +10,16 @@ declare -A PACKAGES=(
   [unit]="libgtest-dev libgmock-dev python3 python3-pytest"
   [peers]="nginx-light haproxy postfix swaks goaccess keepalived memcached dovecot-imapd dovecot-lmtpd wrk
     nghttp2-client python3-h2 python3-hpack python3-grpcio python3-websockets iproute2 iputils-ping openssl stress-ng
-    curl procps"
+    curl procps opendkim python3-dkim"
   [browser]="chromium"
-  [bench]="python3 nginx-light haproxy postfix strace wrk nghttp2-client openssl procps"
+  [bench]="python3 nginx-light haproxy nghttp2-proxy postfix strace wrk nghttp2-client openssl procps"
   [fuzz]="clang-14 libclang-rt-14-dev"
   [lint]="clang-format clang-tidy-14 shellcheck python3"
   [package]="dpkg-dev binutils"
   [image]="buildah debootstrap"
 )
 # Of these, apt would leave services that start with the machine.
-SERVICES=(nginx haproxy postfix keepalived memcached dovecot)
+SERVICES=(nginx haproxy postfix keepalived memcached dovecot nghttpx opendkim)
 
 # missing_packages NAME...: those that are not installed, one a line.
 missing_packages() {
@@ -97,7 +97,9 @@ keep_services_off() {
   [ -d /run/systemd/system ] || return 0
   local service
   for service in "${SERVICES[@]}"; do
-    if [[ " $* " == *" $service"* ]]; then
+    local package=$service
+    [ "$service" != nghttpx ] || package=nghttp2-proxy
+    if [[ " $* " == *" $package"* ]]; then
       note "systemctl disable $service (it came with the packages; to have it as a service: systemctl enable $service)"
       as_root systemctl disable --quiet "$service" 2>/dev/null || true
     fi

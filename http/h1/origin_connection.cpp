@@ -32,7 +32,7 @@ void OriginConnection::begin(Request& request, const OriginLimits& limits) {
   limits_ = limits;
   upload_error_ = {};
   interims_ = 0;
-  keep_ = chunked_ = between_ = uploading_ = await_continue_ = released_ = clients_fault_ = answered_ = false;
+  keep_ = chunked_ = between_ = uploading_ = await_continue_ = released_ = clients_fault_ = answered_ = tunnel_ = false;
   idle_timeout = limits.idle_timeout;
   idle_limit = limits.idle_connections;
   reader_.begin();
@@ -69,6 +69,10 @@ std::string_view OriginConnection::write_head(std::string_view target, std::stri
       Fields::bit(FieldId::host) | Fields::bit(FieldId::content_length) | Fields::bit(FieldId::transfer_encoding);
   if (!r.expects_continue) skip |= Fields::bit(FieldId::expect);
   out.fields(r.fields, skip);
+  if (!r.upgrade.empty()) {
+    out.put("Connection: Upgrade\r\n");
+    out.field("Upgrade", r.upgrade);
+  }
   chunked_ = false;
   if (r.body) {
     auto length = r.body->length();
@@ -188,6 +192,7 @@ net::Task<void> OriginConnection::upload(OriginConnection& self, Body* body) {
   while (!done && !self.released_) {
     if (!body->poll(chunk)) chunk = co_await body->fetch();
     if (self.released_) break;
+    self.active_ = transport.loop().now();
     if (!chunk) {
       self.upload_error_ = chunk.error();
       self.clients_fault_ = true;
@@ -221,6 +226,10 @@ net::Task<void> OriginConnection::upload(OriginConnection& self, Body* body) {
   self.uploading_ = false;
   if (self.released_) {
     self.pool_.dispose(self);
+    co_return;
+  }
+  if (self.tunnel_) {
+    if (done) transport.shutdown_write();
     co_return;
   }
   transport.read_deadline(transport.loop().now() + self.limits_.response_timeout);
@@ -269,7 +278,7 @@ OriginConnection::Step OriginConnection::take_head(std::string_view head, Origin
   head_.fields.clear(head.data());
   const bool parsed = h1::parse_response(head, line, head_.fields) == h1::HeadError::none;
   h1::Framing framing;
-  if (!parsed || line.status < 100 || line.status > 599 || line.status == 101 ||
+  if (!parsed || line.status < 100 || line.status > 599 || (line.status == 101 && !accepts_switch(line)) ||
       !h1::response_framing(head_.fields, line.status, line.minor_version, request_->method, framing)) {
     fail(failure, Stage::head, Errc::malformed);
     return Step::failed;
@@ -279,6 +288,10 @@ OriginConnection::Step OriginConnection::take_head(std::string_view head, Origin
   head_.minor_version = line.minor_version;
   const bool keeps = h1::keeps_alive(head_.fields, line.minor_version);
   h1::remove_hop_by_hop(head_.fields);
+  if (line.status == 101) {
+    begin_tunnel();
+    return Step::done;
+  }
   if (line.status < 200) {
     if (++interims_ <= kMaxInterims) return Step::interim;
     fail(failure, Stage::head, Errc::malformed);
@@ -290,6 +303,38 @@ OriginConnection::Step OriginConnection::take_head(std::string_view head, Origin
   transport_->read_deadline(Time::max());
   transport_->read_timeout(limits_.body_timeout);
   return Step::done;
+}
+
+// RFC 9110 7.8: only to what was asked for.
+bool OriginConnection::accepts_switch(const h1::StatusLine& line) const {
+  if (request_->upgrade.empty() || !request_->tunnel || line.minor_version == 0) return false;
+  bool same = false;
+  head_.fields.each_element(FieldId::upgrade,
+                            [&](std::string_view e) { same = same || base::iequals(e, request_->upgrade); });
+  return same;
+}
+
+void OriginConnection::begin_tunnel() {
+  tunnel_ = true;
+  keep_ = chunked_ = false;
+  reader_.begin_body({h1::Framing::Kind::until_close});
+  transport_->read_deadline(Time::max());
+  transport_->read_timeout(Duration::max());
+  net::Loop& loop = transport_->loop();
+  active_ = loop.now();
+  loop.wheel().arm(tunnel_alarm_, active_ + limits_.tunnel_timeout);
+  uploading_ = true;
+  net::spawn(loop, upload(*this, request_->tunnel));
+}
+
+void OriginConnection::on_tunnel_idle() noexcept {
+  net::Loop& loop = transport_->loop();
+  if (!tunnel_ || released_) return;
+  if (const Time due = active_ + limits_.tunnel_timeout; due > loop.now()) {
+    loop.wheel().arm(tunnel_alarm_, due);
+  } else {
+    transport_->cancel();
+  }
 }
 
 void OriginConnection::after_interim(const Result<void>& informed, OriginFailure& failure) {

@@ -10,6 +10,7 @@
 #include <memory>
 
 #include "http/h1/reader.hpp"
+#include "http/h2/alarm.hpp"
 #include "http/origin.hpp"
 
 namespace genkan::http {
@@ -31,7 +32,10 @@ class OriginConnection final : public Body, private Informer::GoneListener {
   ResponseHead* head() noexcept { return &head_; }
 
   // Body: the answer's content.
-  bool poll(Result<Chunk>& out) override { return reader_.poll_body(out); }
+  bool poll(Result<Chunk>& out) override {
+    if (tunnel_) active_ = transport_->loop().now();
+    return reader_.poll_body(out);
+  }
   net::Task<Result<Chunk>> fetch() override { return reader_.fetch_body(); }
   std::optional<std::uint64_t> length() const override;
   const Fields* trailers() const override { return reader_.trailers(); }
@@ -49,6 +53,9 @@ class OriginConnection final : public Body, private Informer::GoneListener {
   enum class Step { interim, done, failed };
 
   void on_client_gone() noexcept override;
+  bool accepts_switch(const h1::StatusLine& line) const;
+  void begin_tunnel();
+  void on_tunnel_idle() noexcept;
   std::string_view write_head(std::string_view target, std::string_view host, bool whole, const Chunk& first);
   static void append_trailers(std::string& tail, const Fields* trailers);
   void start_upload();
@@ -74,6 +81,9 @@ class OriginConnection final : public Body, private Informer::GoneListener {
   bool released_ = false;
   bool clients_fault_ = false;
   bool answered_ = false;  // a byte of the answer was seen
+  bool tunnel_ = false;    // the protocol was changed: bytes both ways
+  Time active_{};          // when the tunnel last carried something
+  h2::Alarm<OriginConnection> tunnel_alarm_{*this, &OriginConnection::on_tunnel_idle};
 };
 
 }  // namespace genkan::http

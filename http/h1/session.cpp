@@ -39,6 +39,7 @@ ServerSession::ServerSession(Server& server, net::Transport& transport, const En
       local_(std::move(local)),
       reader_(transport),
       body_(*this),
+      tunnel_(*this),
       request_(transport.loop()),
       fetch_ended_(transport.loop()) {
   client_text_ = client_.is_unix() ? std::string("unix") : client_.ip.text();
@@ -135,7 +136,8 @@ void ServerSession::begin_request(const char* base) {
   r.route = r.backend = r.cache_result = {};
   r.tries = 0;
   r.backend_time = {};
-  r.body = nullptr;
+  r.body = r.tunnel = nullptr;
+  r.upgrade = {};
   r.expects_continue = false;
   r.host = r.authority = r.path = r.query = {};
   r.has_query = false;
@@ -251,7 +253,7 @@ int ServerSession::check_request(const RequestLine& line) {
   if (target->form == TargetForm::asterisk) {
     r.path = "*";
   } else {
-    const auto path = normalise_path(target->path, path_store_);
+    const auto path = normalise_path(target->path, path_store_, http.merge_slashes);
     if (!path) return 400;
     r.path = *path;
   }
@@ -269,7 +271,20 @@ int ServerSession::check_request(const RequestLine& line) {
   }
   reader_.begin_body(framed.framing);
   if (framed.framing.kind != Framing::Kind::none) r.body = &body_;
+  if (r.fields.has(FieldId::upgrade)) check_upgrade();
   return 0;
+}
+
+// RFC 9110 7.8. Only what we know to be a plain tunnel: an unknown protocol would be a way around all that is checked.
+void ServerSession::check_upgrade() {
+  Request& r = request_;
+  if (r.body || r.method != Method::get || r.minor_version == 0) return;
+  bool named = false, websocket = false;
+  r.fields.each_element(FieldId::connection, [&](std::string_view e) { named |= base::iequals(e, "upgrade"); });
+  r.fields.each_element(FieldId::upgrade, [&](std::string_view e) { websocket |= base::iequals(e, "websocket"); });
+  if (!named || !websocket) return;
+  r.upgrade = "websocket";
+  r.tunnel = &tunnel_;
 }
 
 // The answer to a request that no handler may see, or that failed; the connection ends after it.
@@ -362,6 +377,11 @@ bool ServerSession::write_head(HeadWriter& out, const ResponseHead& head, std::o
 
 net::Task<Result<void>> ServerSession::send(Response& response, bool& keep, Outcome& outcome) {
   const ResponseHead& head = *response.head;
+  if (head.status == 101 && request_.tunnel && response.body) {
+    keep = false;
+    const auto done = co_await send_tunnel(head, *response.body, outcome);
+    co_return done;
+  }
   Body* body = no_content(head.status) || request_.method == Method::head ? nullptr : response.body.get();
   Result<Chunk> first = Chunk{{}, true};
   bool have = true;
@@ -410,6 +430,29 @@ net::Task<Result<void>> ServerSession::send(Response& response, bool& keep, Outc
   const auto done = co_await send_body(*body, chunked, first, writer.text(), outcome);
   if (!done && !chunked && !length) transport_.reset();  // only the end of the connection would say "complete"
   co_return done;
+}
+
+// The other direction runs in whoever reads request_.tunnel; it also watches how long both are silent.
+net::Task<Result<void>> ServerSession::send_tunnel(const ResponseHead& head, Body& body, Outcome& outcome) {
+  HeadWriter writer(transport_.loop().scratch());
+  writer.put("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n");
+  writer.field("Upgrade", request_.upgrade);
+  writer.fields(head.fields);
+  writer.end();
+  if (writer.overflow()) co_return Errc::too_large;
+  head_sent_ = true;
+  auto sent = co_await transport_.write(writer.text());
+  Result<Chunk> next = Chunk{};
+  while (sent && !next->last) {
+    if (!body.poll(next)) next = co_await body.fetch();
+    if (!next) {
+      transport_.reset();
+      co_return next.error();
+    }
+    outcome.body_bytes += next->data.size();
+    if (!next->data.empty()) sent = co_await transport_.write(next->data);
+  }
+  co_return sent;
 }
 
 // `head` lies in the scratch and leaves with the first bytes.
@@ -529,6 +572,25 @@ bool ServerSession::note_body(const Result<Chunk>& chunk) {
     return false;
   }
   return true;
+}
+
+bool ServerSession::TunnelBody::poll(Result<Chunk>& out) {
+  ServerSession& s = session_;
+  if (!std::exchange(s.tunnelling_, true)) {
+    s.reader_.begin_body({Framing::Kind::until_close});
+    s.transport_.read_timeout(Duration::max());
+    s.transport_.read_deadline(Time::max());
+  }
+  return s.reader_.poll_body(out);
+}
+
+net::Task<Result<Chunk>> ServerSession::TunnelBody::fetch() {
+  ServerSession& s = session_;
+  s.fetching_ = true;
+  Result<Chunk> chunk = co_await s.reader_.fetch_body();
+  s.fetching_ = false;
+  s.fetch_ended_.notify();
+  co_return chunk;
 }
 
 bool ServerSession::RequestBody::poll(Result<Chunk>& out) {

@@ -45,6 +45,19 @@ class ServerSession final : public Session, private Informer, private net::Trans
     ServerSession& session_;
   };
 
+  // What comes of the client after a change of protocols (RFC 9110 7.8): bytes, to the end of the connection.
+  class TunnelBody final : public Body {
+   public:
+    explicit TunnelBody(ServerSession& session) : session_(session) {}
+    bool poll(Result<Chunk>& out) override;
+    net::Task<Result<Chunk>> fetch() override;
+    std::optional<std::uint64_t> length() const override { return std::nullopt; }
+    void release() noexcept override {}
+
+   private:
+    ServerSession& session_;
+  };
+
   enum class Next { keep, close, linger };
 
   bool begin_wait();  // false: nothing more is wanted of this client
@@ -53,6 +66,7 @@ class ServerSession final : public Session, private Informer, private net::Trans
   net::Task<Next> serve_one(Result<std::string_view> head);
   int take_request(std::string_view head);
   int check_request(const RequestLine& line);  // 0, or the status to refuse with
+  void check_upgrade();
   int status_of_failure(Error error);
   Response refusal(int status);
   bool may_keep() const;
@@ -61,6 +75,7 @@ class ServerSession final : public Session, private Informer, private net::Trans
   net::Task<Result<void>> send(Response& response, bool& keep, Outcome& outcome);
   net::Task<Result<void>> send_body(Body& body, bool chunked, Result<Chunk> next, std::string_view head,
                                     Outcome& outcome);
+  net::Task<Result<void>> send_tunnel(const ResponseHead& head, Body& body, Outcome& outcome);
   bool write_head(HeadWriter& out, const ResponseHead& head, std::optional<std::uint64_t> length, bool chunked,
                   bool keep);
   net::Task<void> stop_upload();
@@ -80,6 +95,7 @@ class ServerSession final : public Session, private Informer, private net::Trans
   std::string client_text_;
   Reader reader_;
   RequestBody body_;
+  TunnelBody tunnel_;
   Request request_;
   SnapshotPtr snapshot_;  // of the request in work
   std::string path_store_, host_store_;
@@ -93,6 +109,7 @@ class ServerSession final : public Session, private Informer, private net::Trans
   bool continue_due_ = false;  // the client waits for a 100
   bool informing_ = false;
   bool head_sent_ = false;
+  bool tunnelling_ = false;
   std::uint64_t served_ = 0;
 };
 

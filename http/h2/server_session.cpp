@@ -11,9 +11,6 @@ namespace {
 
 constexpr std::int32_t kStreamWindow = 256 * 1024;
 constexpr std::int32_t kConnectionWindow = 1024 * 1024;  // the most that a connection's unread content may take
-constexpr std::size_t kBatch = 128 * 1024;               // written at once
-constexpr std::size_t kFrame = 16 * 1024 + 9 + 256;
-constexpr std::size_t kMaxQueue = 512;  // frames that wait while the client does not read: then we read no more either
 constexpr Duration kDrainWait = std::chrono::seconds(1);
 constexpr Duration kLinger = std::chrono::seconds(2);
 constexpr std::uint64_t kLingerBytes = 4u << 20;
@@ -101,16 +98,14 @@ struct ServerSession::Callbacks {
     return 0;
   }
 
-  // nghttp2 goes from content to content without returning: when the batch is full it is told to come again.
   static int send_content(nghttp2_session*, nghttp2_frame* frame, const std::uint8_t* head, std::size_t size,
                           nghttp2_data_source*, void* user) {
     ServerSession& s = of(user);
     ServerStream* stream = s.find(frame->hd.stream_id);
     if (!stream) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
-    if (s.out_size_ + 9 + size > kBatch) return NGHTTP2_ERR_WOULDBLOCK;
-    std::memcpy(s.out_ + s.out_size_, head, 9);
-    stream->give_content(s.out_ + s.out_size_ + 9, size);
-    s.out_size_ += 9 + size;
+    char* room = s.content_room(head, size);
+    if (!room) return NGHTTP2_ERR_WOULDBLOCK;
+    stream->give_content(room, size);
     return 0;
   }
 
@@ -144,17 +139,13 @@ struct ServerSession::Callbacks {
   }
 };
 
-ServerSession::ServerSession(Server& server, net::Transport& transport, const Entrance& entrance, base::Endpoint local)
-    : server_(server),
-      transport_(transport),
-      entrance_(entrance),
+ServerSession::ServerSession(Server& server, net::Transport& transport, base::Endpoint local)
+    : Pump(transport),
+      server_(server),
       client_(transport.peer()),
       local_(std::move(local)),
       snapshot_(server.snapshot()),
       gate_(snapshot_->conf->http.max_head),
-      work_(transport.loop()),
-      room_(transport.loop()),
-      writer_ended_(transport.loop()),
       streams_ended_(transport.loop()) {
   client_text_ = client_.is_unix() ? std::string("unix") : client_.ip.text();
   nghttp2_session* made = nullptr;
@@ -186,77 +177,13 @@ net::Task<void> ServerSession::run() {
   transport_.read_timeout(Duration::max());
   transport_.write_timeout(snapshot_->conf->http.body_timeout);
   set_deadline();
-  net::spawn(loop(), write_loop(*this));
+  start_writer();
   if (server_.draining()) begin_drain();
-  wake();
   co_await read_loop();
   end_connection();
   while (live_ > 0) co_await streams_ended_;
-  over_ = true;
-  wake();
-  while (!writer_done_) co_await writer_ended_;
-  if (!failed_) co_await linger();
-}
-
-// Reads until the connection is over. A buffer is held only while there is something to read.
-net::Task<void> ServerSession::read_loop() {
-  net::Block block;
-  while (!lingering_) {
-    const auto ready = co_await transport_.readable();
-    if (!ready) {
-      if (ready.error() == Errc::timed_out) {  // idle, or a head that does not end
-        nghttp2_session_terminate_session(nghttp_.get(), NGHTTP2_NO_ERROR);
-        wake();
-      } else if (ready.error() != Errc::cancelled || !lingering_) {
-        failed_ = true;
-      }
-      break;
-    }
-    if (!block) block = net::Block(net::Block::kSmall);
-    const auto n = co_await transport_.read_some(block.data(), block.size());
-    if (!n || *n == 0) {
-      failed_ = failed_ || !lingering_;
-      break;
-    }
-    if (*n == block.size() && block.size() < net::Block::kLarge) {
-      receive({block.data(), *n});
-      block = net::Block(net::Block::kLarge);
-    } else {
-      receive({block.data(), *n});
-    }
-    if (transport_.read_would_block()) block = net::Block();
-    while (writing_ && !over_ && !failed_ && nghttp2_session_get_outbound_queue_size(nghttp_.get()) > kMaxQueue) {
-      co_await room_;
-    }
-  }
-}
-
-// Takes what is ready of all streams, writes it, and lets the streams go on.
-net::Task<void> ServerSession::write_loop(ServerSession& self) {
-  for (;;) {
-    co_await self.work_;
-    for (;;) {
-      const std::string_view out = self.failed_ ? std::string_view() : self.gather();
-      if (!out.empty()) {
-        self.writing_ = true;
-        const auto sent = co_await self.transport_.write(out);
-        self.writing_ = false;
-        if (!sent) {
-          self.failed_ = true;
-          self.transport_.cancel();  // the reader ends too
-        }
-        self.room_.notify();
-      }
-      if (!self.resume_ready() && out.empty()) break;
-    }
-    if (self.over_) break;
-    if (self.finished() && !self.lingering_) {
-      self.lingering_ = true;
-      self.transport_.cancel_read();
-    }
-  }
-  self.writer_done_ = true;
-  self.writer_ended_.notify();
+  co_await stop_writer();
+  if (!failed()) co_await linger();
 }
 
 bool ServerSession::finished() const noexcept {
@@ -264,27 +191,8 @@ bool ServerSession::finished() const noexcept {
   return drain_ == Drain::final_ && live_ == 0 && fresh_.empty();
 }
 
-// Into the loop's scratch, which nobody else uses until the write suspends.
-std::string_view ServerSession::gather() {
-  std::span<char> scratch = loop().scratch();
-  out_ = scratch.data();
-  out_size_ = 0;
-  while (out_size_ + kFrame <= kBatch) {
-    const std::uint8_t* data = nullptr;
-    const ssize_t n = nghttp2_session_mem_send(nghttp_.get(), &data);
-    if (n < 0) {
-      failed_ = true;
-      transport_.cancel();
-      return {};
-    }
-    if (n == 0) break;  // nothing more; content went straight into the scratch
-    std::memcpy(out_ + out_size_, data, static_cast<std::size_t>(n));
-    out_size_ += static_cast<std::size_t>(n);
-  }
-  return {out_, out_size_};
-}
-
-void ServerSession::receive(std::string_view data) {
+void ServerSession::received(std::string_view data) {
+  if (gate_.error()) return;  // the end is on its way
   const std::size_t good = gate_.look(data, loop().now());
   if (good > 0) {
     const ssize_t n = nghttp2_session_mem_recv(nghttp_.get(), reinterpret_cast<const std::uint8_t*>(data.data()), good);
@@ -316,14 +224,6 @@ void ServerSession::begin_streams() {
   if (most && served_ >= most) begin_drain();
 }
 
-bool ServerSession::resume_ready() {
-  if (ready_.empty()) return false;
-  resuming_.swap(ready_);
-  for (auto handle : resuming_) handle.resume();
-  resuming_.clear();
-  return true;
-}
-
 // Without streams the connection is idle, whatever PINGs come; a header block must become whole.
 void ServerSession::set_deadline() noexcept {
   const conf::Http& http = snapshot_->conf->http;
@@ -342,11 +242,6 @@ void ServerSession::set_deadline() noexcept {
     due = std::min<Time>(due, block_since_ + http.head_timeout);
   }
   transport_.read_deadline(due);
-}
-
-void ServerSession::terminate(std::uint32_t code) {
-  nghttp2_session_terminate_session(nghttp_.get(), code);
-  wake();
 }
 
 void ServerSession::count_flood() {

@@ -1,9 +1,11 @@
 #include "http/h2/server_stream.hpp"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cstring>
 
+#include "base/crypto.hpp"
 #include "base/text.hpp"
 #include "http/h1/framing.hpp"
 #include "http/h2/server_session.hpp"
@@ -150,7 +152,37 @@ int ServerStream::begin() {
   r.keep_alive = snapshot_;
   session_.server().metrics().requests.add();
   if (const int status = head_.make(r, snapshot_->conf->http)) return status;
-  return framing();
+  return head_.is_tunnel() ? begin_tunnel() : framing();
+}
+
+// RFC 8441: CONNECT with :protocol. Handlers see what HTTP/1.1 would have brought them: a GET that asks for an upgrade
+// (RFC 6455 4.1).
+int ServerStream::begin_tunnel() {
+  Request& r = request_;
+  if (head_.protocol() != "websocket") return 501;
+  tunnel_ = true;
+  r.method = Method::get;
+  r.method_text = "GET";
+  r.upgrade = "websocket";
+  r.tunnel = &body_;
+  std::array<std::uint8_t, 16> key{};
+  base::random_bytes(key);
+  r.fields.set("Sec-WebSocket-Key", base::base64({reinterpret_cast<const char*>(key.data()), key.size()}));
+  return 0;
+}
+
+// The backend's answer to the upgrade, as RFC 8441 5 has it. A 2xx that is no change of protocols must not look like one.
+void ServerStream::translate_switch(Response& response) {
+  ResponseHead& head = *response.head;
+  if (tunnel_ && head.status == 101) {
+    head.status = 200;
+    head.reason = {};
+    head.fields.remove("Sec-WebSocket-Accept");
+  } else if (head.status == 101 || (tunnel_ && head.status / 100 == 2)) {
+    Response page = error_page(request_, 502, "The server that should answer did not change the protocol.");
+    response.body.reset();
+    response = std::move(page);
+  }
 }
 
 int ServerStream::framing() {
@@ -165,7 +197,7 @@ int ServerStream::framing() {
   const bool empty = in_ended_ && in_.empty() && trailers_.entries() == 0;
   if (!empty) {
     r.body = &body_;
-    if (in_ended_ && !length_) length_ = in_.size();
+    if (in_ended_ && !length_ && trailers_.entries() == 0) length_ = in_.size();
   }
   if (!r.fields.has(FieldId::expect)) return 0;
   for (std::size_t i = 0; i < r.fields.entries(); ++i) {
@@ -199,7 +231,7 @@ bool ServerStream::RequestBody::poll(Result<Chunk>& out) {
   }
   if (s_.in_.empty() && !s_.in_ended_) return false;
   const std::uint64_t max = s_.snapshot_->conf->http.max_body;
-  if (max && s_.received_ > max) {
+  if (max && s_.received_ > max && !s_.tunnel_) {
     s_.body_error_ = Errc::too_large;
     out = s_.body_error_;
     return true;
@@ -222,7 +254,9 @@ net::Task<Result<Chunk>> ServerStream::RequestBody::fetch() {
   }
   Result<Chunk> chunk = Chunk{};
   while (!poll(chunk)) {
-    s.session_.loop().wheel().arm(s.read_alarm_, s.session_.loop().now() + s.snapshot_->conf->http.body_timeout);
+    if (!s.tunnel_) {
+      s.session_.loop().wheel().arm(s.read_alarm_, s.session_.loop().now() + s.snapshot_->conf->http.body_timeout);
+    }
     co_await s.in_ready_;
     s.session_.loop().wheel().cancel(s.read_alarm_);
   }
@@ -274,6 +308,7 @@ net::Task<Result<void>> ServerStream::inform(const ResponseHead& head) {
 }
 
 net::Task<void> ServerStream::answer(Response response, Outcome& outcome) {
+  translate_switch(response);
   outcome.status = response.head->status;
   const auto sent = co_await send(response, outcome);
   session_.loop().wheel().cancel(write_alarm_);

@@ -62,6 +62,8 @@ class ServerStream final : private Informer {
 
   int begin();
   int framing();
+  int begin_tunnel();
+  void translate_switch(Response& response);
   int status_of(Error error) const noexcept;
   Response refusal(int status);
   net::Task<void> answer(Response response, Outcome& outcome);

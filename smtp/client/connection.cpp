@@ -200,6 +200,30 @@ net::Task<bool> Connection::deliver(Transaction& transaction, std::string_view c
   co_return step == Transaction::Step::finished;
 }
 
+net::Task<Result<Reply>> Connection::command(std::string line) {
+  line += "\r\n";
+  auto sent = co_await transport_->write(line);
+  if (!sent) co_return Result<Reply>(boost::system::in_place_error, sent.error());
+  co_return co_await read_reply(options_.command_timeout);
+}
+
+net::Task<Verdict> Connection::ask_about(std::string address) {
+  const bool ascii = std::all_of(address.begin(), address.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; });
+  if (!ascii && !features_.utf8) co_return Verdict::unknown_user;
+  std::string line = "MAIL FROM:<>";
+  if (!ascii) line += " SMTPUTF8";
+  const auto mail = co_await command(std::move(line));
+  if (!mail || !mail->positive()) co_return Verdict::try_later;
+  line = "RCPT TO:<" + address + ">";
+  const auto rcpt = co_await command(std::move(line));
+  if (!rcpt) co_return Verdict::try_later;
+  line = "RSET";
+  const auto reset = co_await command(std::move(line));
+  (void)reset;
+  if (rcpt->permanent()) co_return Verdict::unknown_user;
+  co_return rcpt->positive() ? Verdict::accept : Verdict::try_later;
+}
+
 net::Task<void> Connection::quit() {
   auto sent = co_await transport_->write("QUIT\r\n");
   if (sent) {

@@ -14,6 +14,7 @@
 #include "net/transport.hpp"
 #include "smtp/client/reply.hpp"
 #include "smtp/client/transaction.hpp"
+#include "smtp/session.hpp"
 
 namespace genkan::smtp {
 
@@ -42,6 +43,9 @@ class Connection {
   // `content` must stay until then; `dot_lines` says that a line of it begins with a dot.
   net::Task<bool> deliver(Transaction& transaction, std::string_view content, bool dot_lines);
 
+  // Whether the peer takes mail for this address: MAIL, RCPT, and no message.
+  net::Task<Verdict> ask_about(std::string address);
+
   net::Task<void> quit();  // says goodbye, waits shortly for the answer
   void cancel() noexcept { transport_->cancel(); }
   bool peer_closed() const noexcept { return transport_->peer_closed(); }
@@ -58,6 +62,7 @@ class Connection {
   net::Task<Result<void>> secure_now(std::string host, bool implicit, std::string* why);
   net::Task<Result<void>> send_content(std::string_view content, bool dot_lines, bool chunk);
   net::Task<Result<Reply>> read_reply(Duration timeout);
+  net::Task<Result<Reply>> command(std::string line);
 
   std::unique_ptr<net::Transport> transport_;
   const ClientOptions& options_;

@@ -2,6 +2,7 @@
 
 #include "base/crypto.hpp"
 #include "smtp/delivery/local_lane.hpp"
+#include "smtp/delivery/mx_lane.hpp"
 #include "smtp/delivery/relay_lane.hpp"
 #include "smtp/offloaded.hpp"
 
@@ -102,6 +103,8 @@ Lane& Dispatcher::lane(const std::string& destination) {
   if (!slot) {
     if (destination.starts_with(kRelayPrefix)) {
       slot = std::make_unique<RelayLane>(*this, destination);
+    } else if (destination.starts_with(kMxPrefix)) {
+      slot = std::make_unique<MxLane>(*this, destination);
     } else {
       slot = std::make_unique<LocalLane>(*this, destination, destination == kLocal);
     }
@@ -142,6 +145,8 @@ net::Task<void> Dispatcher::run() {
       row.paused = lane->paused();
       rows.push_back(std::move(row));
     }
+    // One for each domain in the world would be too many.
+    std::erase_if(lanes_, [](const auto& row) { return row.first.starts_with(kMxPrefix) && row.second->forgettable(); });
     std::lock_guard lock(status_mutex_);
     status_ = std::move(rows);
   }
@@ -167,7 +172,7 @@ StoredMessagePtr Dispatcher::make_report(const LoadedItem& item, ReportKind kind
     input.recipients.push_back(std::move(row));
   }
   if (input.recipients.empty()) return nullptr;
-  const auto route = plan_->router.route(domain_of(meta.envelope.sender), true);
+  const auto route = plan_->router.route(meta.envelope.sender, true);
   if (route.kind == Route::Kind::refuse) {
     shared_.telemetry.log.warning("a report cannot be sent: no route to the sender",
                                   {{"id", id_text(meta.id)}, {"sender", meta.envelope.sender}});
@@ -219,6 +224,9 @@ net::Task<bool> Dispatcher::report(const LoadedItem& item, ReportKind kind, std:
   const auto stored = co_await shared_.spool.append(loop_, message);
   if (!stored) co_return false;
   shared_.metrics.reports.add();
+  const auto own = id_text(message->meta.id), about_id = id_text(meta.id);
+  const auto* what = kind == ReportKind::failed ? "failure" : kind == ReportKind::delayed ? "delay" : "success";
+  shared_.mail_log->write("report", {{"id", own}, {"about", about_id}, {"kind", what}, {"to", meta.envelope.sender}});
   submit(shared_, message);
   co_return true;
 }
@@ -270,6 +278,12 @@ net::Task<void> Dispatcher::give_up(std::uint64_t id, std::string why) {
     item.state = result.state;
     for (const auto index : result.failed) {
       auto& reply = item.state.recipients[index].reply;
+      shared_.mail_log->write("failed", {{"id", id_text(item.message->meta.id)},
+                                         {"from", item.message->meta.envelope.sender},
+                                         {"to", item.meta().recipients[index].address},
+                                         {"remote", ""},
+                                         {"reply", why + reply},
+                                         {"attempts", item.state.attempts}});
       reply = why + (reply.empty() ? std::string("it was never tried") : reply);
     }
     shared_.metrics.failed.add(static_cast<std::int64_t>(result.failed.size()));

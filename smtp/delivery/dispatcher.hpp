@@ -17,6 +17,7 @@
 #include "smtp/delivery/lane.hpp"
 #include "smtp/delivery/local.hpp"
 #include "smtp/delivery/report.hpp"
+#include "smtp/operate/mail_log.hpp"
 #include "smtp/operate/queue_ages.hpp"
 #include "smtp/plan.hpp"
 #include "smtp/queue/spool.hpp"
@@ -52,6 +53,7 @@ struct Shared {
   Hooks hooks;
   DeliveryMetrics metrics;
   std::vector<Dispatcher*> dispatchers;  // by worker; fixed after the start
+  std::unique_ptr<MailLog> mail_log;  // never null
   QueueAges ages;
 };
 

@@ -66,7 +66,10 @@ void Lane::push_later(std::uint64_t id, std::int64_t next_ms) {
   later_.push(later);
 }
 
+net::Task<Verdict> Lane::probe(std::string) { co_return Verdict::accept; }
+
 void Lane::tick(std::int64_t wall) {
+  idle_ticks_ = depth() == 0 && carriers_ == 0 ? idle_ticks_ + 1 : 0;
   while (!later_.empty() && later_.top().due_s * 1000 <= wall) {
     Ready ready;
     ready.id = later_.top().id;
@@ -185,8 +188,8 @@ bool Lane::still_ours(Work& work) {
   std::string other;
   for (const auto index : pending(work.item)) {
     const auto& address = work.item.meta().recipients[index].address;
-    const auto route = dispatcher_.plan()->router.route(domain_of(address), true);
-    const auto destination = route.kind == Route::Kind::refuse ? std::string_view("unrouted") : route.destination;
+    const auto route = dispatcher_.plan()->router.route(address, true);
+    const auto destination = route.kind == Route::Kind::refuse ? std::string("unrouted") : route.destination;
     if (destination == name_) {
       work.indices.push_back(index);
     } else {
@@ -237,7 +240,18 @@ net::Task<void> Lane::settle_attempt(Work& work, const std::vector<Outcome>& out
   }
   for (std::size_t i = 0; i < work.indices.size(); ++i) {
     const auto index = work.indices[i];
-    if (result.state.recipients[index].status == RecipientStatus::delivered) continue;
+    const auto status = result.state.recipients[index].status;
+    const auto* event = status == RecipientStatus::delivered ? "delivered"
+                        : status == RecipientStatus::failed  ? "failed"
+                                                             : "deferred";
+    shared.mail_log->write(event, {{"id", name},
+                                   {"from", meta.envelope.sender},
+                                   {"to", work.item.meta().recipients[index].address},
+                                   {"remote", carried.remote},
+                                   {"reply", outcomes[i].reply},
+                                   {"attempts", result.state.attempts},
+                                   {"ms", now - meta.arrival_ms}});
+    if (status == RecipientStatus::delivered) continue;
     const bool failed = result.state.recipients[index].status == RecipientStatus::failed;
     if (!failed) shared.metrics.deferred.add();
     log.notice(failed ? "mail failed" : "mail deferred", {{"id", name},

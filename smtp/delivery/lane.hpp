@@ -62,10 +62,13 @@ class Lane {
   void tick(std::int64_t wall_ms);  // ten times a second: what is due, pauses that are over
   void stop();                      // carriers end after the item in hand
   virtual void cancel() = 0;        // breaks what is in flight
+  // Whether the next hop would take mail for this address. `try_later`: it could not be asked.
+  virtual net::Task<Verdict> probe(std::string address);
 
   std::size_t depth() const noexcept { return fresh_.size() + again_.size() + later_.size(); }
   std::size_t carriers() const noexcept { return carriers_; }
   bool paused() const noexcept;
+  bool forgettable() const noexcept { return idle_ticks_ > kForgetTicks && probes_ == 0; }
   const std::string& last_error() const noexcept { return last_error_; }
 
  protected:
@@ -83,6 +86,7 @@ class Lane {
 
   Dispatcher& dispatcher_;
   net::Loop& loop_;
+  std::size_t probes_ = 0;  // under way
 
  private:
   class Nap;
@@ -102,6 +106,8 @@ class Lane {
   std::vector<Nap*> idle_;
   std::size_t carriers_ = 0;
   unsigned turn_ = 0;
+  static constexpr unsigned kForgetTicks = 3000;  // five minutes
+  unsigned idle_ticks_ = 0;                       // nothing waits and nobody carries
   Time paused_until_{};
   bool stopping_ = false, pumping_ = false;
   std::string last_error_;

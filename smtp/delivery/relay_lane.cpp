@@ -36,6 +36,13 @@ std::string host_of(std::string_view address) {
   return std::string(host);
 }
 
+Outcome failure(const std::string& reply) {
+  Outcome outcome;
+  outcome.kind = Outcome::Kind::failed;
+  outcome.reply = reply;
+  return outcome;
+}
+
 bool utf8_in_header(std::string_view content) {
   const auto header = content.substr(0, content.find("\r\n\r\n"));
   return std::any_of(header.begin(), header.end(), [](char c) { return static_cast<unsigned char>(c) >= 0x80; });
@@ -44,28 +51,25 @@ bool utf8_in_header(std::string_view content) {
 }  // namespace
 
 RelayLane::RelayLane(Dispatcher& dispatcher, std::string name) : Lane(dispatcher, std::move(name)) {
-  configure(dispatcher.plan());
+  RelayLane::configure(dispatcher.plan());
+}
+
+void RelayLane::set_connections(std::uint32_t connections) {
+  const auto workers = std::max<std::size_t>(1, dispatcher_.shared().dispatchers.size());
+  per_member_ = std::max<std::size_t>(1, (connections + workers - 1) / workers);
 }
 
 void RelayLane::configure(const PlanPtr& plan) {
-  const auto* relay = plan->relay(std::string_view(name()).substr(kRelayPrefix.size()));
+  const auto* relay =
+      name().starts_with(kRelayPrefix) ? plan->relay(std::string_view(name()).substr(kRelayPrefix.size())) : nullptr;
   std::vector<std::shared_ptr<Member>> members;
   if (relay) {
-    const auto workers = std::max<std::size_t>(1, dispatcher_.shared().dispatchers.size());
-    per_member_ = std::max<std::size_t>(1, (relay->connections + workers - 1) / workers);
+    set_connections(relay->connections);
     for (const auto& row : relay->members) {
       auto member = std::make_shared<Member>();
       member->address = row.address;
       member->node = row.node;
       member->state.preference = row.preference;
-      for (const auto& old : members_) {
-        if (old->address != row.address) continue;
-        member->state.failures = old->state.failures;
-        member->state.down_until = old->state.down_until;
-        member->state.window = old->state.window;
-        member->state.threshold = old->state.threshold;
-        member->no_tls_until = old->no_tls_until;
-      }
       auto& options = member->without_tls;
       options.hostname = plan->hostname();
       options.connect_timeout = relay->connect_timeout;
@@ -78,8 +82,59 @@ void RelayLane::configure(const PlanPtr& plan) {
       members.push_back(std::move(member));
     }
   }
-  members_ = std::move(members);
+  replace_members(std::move(members));
   pause(Time());
+}
+
+void RelayLane::replace_members(std::vector<std::shared_ptr<Member>> members) {
+  for (auto& member : members) {
+    for (const auto& old : members_) {
+      if (old->address != member->address) continue;
+      member->state.failures = old->state.failures;
+      member->state.down_until = old->state.down_until;
+      member->state.window = old->state.window;
+      member->state.threshold = old->state.threshold;
+      member->no_tls_until = old->no_tls_until;
+    }
+  }
+  members_ = std::move(members);
+}
+
+net::Task<bool> RelayLane::find_members(std::string*) { co_return true; }
+
+// A connection of its own: answers are remembered, so that this is rare.
+net::Task<Verdict> RelayLane::probe(std::string address) {
+  ++probes_;
+  const auto verdict = co_await probe_members(std::move(address));
+  --probes_;
+  co_return verdict;
+}
+
+net::Task<Verdict> RelayLane::probe_members(std::string address) {
+  std::string never, why;
+  const bool known = co_await find_members(&never);
+  if (!never.empty()) co_return Verdict::unknown_user;
+  if (!known) co_return Verdict::try_later;
+  std::vector<bool> failed(members_.size());
+  for (;;) {
+    const auto states_now = states();
+    const auto choice = choose_member(states_now, loop_.now(), failed);
+    if (!choice) co_return Verdict::try_later;
+    Link link;
+    auto member = members_[*choice];
+    ++member->state.in_flight;
+    const bool opened = co_await open_to(link, member, &why);
+    if (opened) {
+      const auto verdict = co_await link.connection->ask_about(address);
+      co_await drop(link);
+      co_return verdict;
+    }
+    --member->state.in_flight;
+    member_failed(member->state, loop_.now(), dispatcher_.random());
+    note_error(why);
+    failed.resize(members_.size());
+    if (*choice < failed.size()) failed[*choice] = true;
+  }
 }
 
 void RelayLane::cancel() {
@@ -149,7 +204,7 @@ net::Task<bool> RelayLane::open_to(Link& link, std::shared_ptr<Member> member, s
   }
   const bool plain = !member->with_tls.tls || (member->may_do_without && member->no_tls_until > loop_.now());
   const auto& options = plain ? member->without_tls : member->with_tls;
-  const auto host = host_of(member->address);
+  const auto host = member->host.empty() ? host_of(member->address) : member->host;
   dispatcher_.shared().metrics.connections.add();
   auto opened = co_await Connection::open(loop_, *endpoint, host, options, why);
   if (!opened && opened.error() == make_error_code(Errc::tls_failed) && member->may_do_without) {
@@ -266,6 +321,14 @@ net::Task<bool> RelayLane::carry_part(Work& work, Link& link, Delivery& delivery
     if (link.connection && worn(link)) co_await drop(link);
     const bool kept = link.connection != nullptr;
     if (!kept) {
+      std::string never;
+      const bool known = co_await find_members(&never);
+      if (!never.empty()) {
+        outcomes.assign(work.indices.size() - first, failure(never));
+        break;
+      }
+      if (!known) break;
+      attempt.failed.resize(members_.size());
       const bool opened = co_await open(link, attempt.failed);
       if (!opened) break;
     }

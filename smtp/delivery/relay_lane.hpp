@@ -12,20 +12,31 @@
 
 namespace genkan::smtp {
 
-class RelayLane final : public Lane {
+class RelayLane : public Lane {
  public:
   RelayLane(Dispatcher& dispatcher, std::string name);
   void configure(const PlanPtr& plan) override;
   void cancel() override;
+  net::Task<Verdict> probe(std::string address) override;
 
- private:
+ protected:
   struct Member {
     std::string address, node;
+    std::string host;  // the name that led to the address, where that is another
     ClientOptions with_tls, without_tls;
     bool may_do_without = true;  // in the clear when TLS fails
     MemberState state;           // in_flight counts open connections
     Time no_tls_until{};
   };
+
+  // Makes members_ what they are now. False: not to be found out, the lane was paused. `never`: this mail can not be delivered.
+  virtual net::Task<bool> find_members(std::string* never);
+  void set_connections(std::uint32_t connections);
+  void replace_members(std::vector<std::shared_ptr<Member>> members);  // who stays keeps what is known of it
+  std::vector<std::shared_ptr<Member>> members_;
+
+ private:
+  net::Task<Verdict> probe_members(std::string address);
   // What a carrier holds between messages.
   struct Link {
     std::unique_ptr<Connection> connection;
@@ -53,7 +64,6 @@ class RelayLane final : public Lane {
   std::size_t index_of(const Member& member) const;
   std::vector<MemberState> states() const;
 
-  std::vector<std::shared_ptr<Member>> members_;
   std::size_t per_member_ = 1;  // connections to one member from this worker
   std::set<Connection*> open_;
 };

@@ -1,11 +1,14 @@
 #include "smtp/inbound/front.hpp"
 
+#include <algorithm>
+
 #include "smtp/offloaded.hpp"
 
 namespace genkan::smtp {
 namespace {
 
 constexpr std::size_t kMaxKnown = 10'000;
+constexpr std::size_t kMaxNetworks = 20'000;
 constexpr std::size_t kKeptBuffers = 16;
 constexpr Duration kKnown = std::chrono::seconds(30);
 constexpr Duration kUnknown = std::chrono::seconds(3);  // a user who was just added should get mail soon
@@ -32,7 +35,32 @@ InboundMetrics::InboundMetrics(base::Metrics& metrics)
       accepted(metrics.counter("genkan_smtp_accepted_total", "Messages answered 250")),
       octets(metrics.counter("genkan_smtp_received_bytes_total", "Octets of content of accepted messages")),
       refused(metrics.counter("genkan_smtp_refused_total", "Messages refused after their content")),
-      recipients_refused(metrics.counter("genkan_smtp_recipients_refused_total", "Recipients refused")) {}
+      recipients_refused(metrics.counter("genkan_smtp_recipients_refused_total", "Recipients refused")),
+      filter_failures(metrics.counter("genkan_smtp_filter_failures_total", "Messages that a filter could not be asked about")) {}
+
+Front::Front(net::Loop& l, std::size_t i, Shared& s, ClientCounts& c, InboundMetrics& m, PlanPtr p)
+    : loop(l),
+      worker(i),
+      shared(s),
+      counts(c),
+      metrics(m),
+      plan(std::move(p)),
+      messages(net::Rate(), kMaxNetworks),
+      recipients(net::Rate(), kMaxNetworks) {
+  set_rates();
+}
+
+void Front::set_rates() {
+  const auto rate = [this](std::uint32_t per_minute) {
+    const auto share = static_cast<double>(per_minute) / static_cast<double>(std::max<std::size_t>(1, shared.dispatchers.size()));
+    net::Rate result;
+    result.per_second = share / 60;
+    result.burst = std::max(1.0, share);
+    return result;
+  };
+  messages.set_rate(rate(plan->smtp().policy.messages_per_minute));
+  recipients.set_rate(rate(plan->smtp().policy.recipients_per_minute));
+}
 
 std::uint64_t Front::new_id(std::size_t items) {
   const auto workers = shared.dispatchers.size();

@@ -14,8 +14,10 @@
 #include "base/telemetry.hpp"
 #include "net/listener.hpp"
 #include "net/loop.hpp"
+#include "net/rate_table.hpp"
 #include "smtp/delivery/dispatcher.hpp"
 #include "smtp/plan.hpp"
+#include "smtp/policy/greylist.hpp"
 
 namespace genkan::smtp {
 
@@ -38,13 +40,24 @@ struct InboundMetrics {
   base::Counter& octets;
   base::Counter& refused;
   base::Counter& recipients_refused;
+  base::Counter& filter_failures;
 };
 
 class ServerSession;
 
+// One of those who get the mail for an address.
+struct Target {
+  std::string address, destination;
+};
+struct Resolution {
+  Verdict verdict = Verdict::accept;
+  std::vector<Target> targets;  // with Verdict::accept at least one
+};
+// Puts the recipient's targets into the item of their destination, nobody twice.
+void add_targets(const Recipient& recipient, const std::vector<Target>& targets, std::vector<ItemMeta>& items);
+
 struct Front {
-  Front(net::Loop& l, std::size_t i, Shared& s, ClientCounts& c, InboundMetrics& m, PlanPtr p)
-      : loop(l), worker(i), shared(s), counts(c), metrics(m), plan(std::move(p)) {}
+  Front(net::Loop& l, std::size_t i, Shared& s, ClientCounts& c, InboundMetrics& m, PlanPtr p);
 
   net::Loop& loop;
   std::size_t worker;
@@ -54,6 +67,10 @@ struct Front {
   PlanPtr plan;  // for sessions that begin now
   std::shared_ptr<net::ConnectionLimit> limit;
   bool draining = false;
+  // From each network; only this worker's part of them is seen, so that its share of the limit holds.
+  net::RateTable messages, recipients;
+  Greylist* greylist = nullptr;  // of all workers; null: none
+  void set_rates();              // anew after a reload
   std::unordered_set<ServerSession*> sessions;
 
   // An id that this worker's dispatcher owns, so that a message is delivered where it came in.
@@ -64,13 +81,22 @@ struct Front {
   static constexpr std::size_t kBuffer = 64 * 1024;
 
   net::Task<Verdict> judge_local(std::string user);  // is there such a mailbox? cached for some seconds
+  // Where mail for `address` goes. `trusted`: to any domain.
+  net::Task<Resolution> resolve(std::string address, bool trusted);
 
  private:
   struct Known {
     bool exists = false;
     Time until{};
   };
+  struct Asked {
+    Verdict verdict = Verdict::accept;
+    Time until{};
+  };
+  net::Task<Verdict> judge_route(std::string address, Route route);
+  net::Task<Verdict> ask_next_hop(std::string address, std::string destination);
   std::unordered_map<std::string, Known> known_;
+  std::unordered_map<std::string, Asked> asked_;  // what next hops said of recipients
   std::vector<std::unique_ptr<char[]>> buffers_;
 };
 

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <utility>
 
 #include "smtp/content.hpp"
 #include "smtp/offloaded.hpp"
@@ -35,6 +36,19 @@ struct Intake::File {
     }
     size += octets.size();
     return {};
+  }
+  Result<std::string> read_back() const {
+    const base::UniqueFd in(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!in) return last_error();
+    std::string octets(size, '\0');
+    for (std::size_t at = 0; at < octets.size();) {
+      const auto n = ::pread(in.get(), octets.data() + at, octets.size() - at, static_cast<::off_t>(at));
+      if (n < 0 && errno == EINTR) continue;
+      if (n < 0) return last_error();
+      if (n == 0) return Errc::corrupt;
+      at += static_cast<std::size_t>(n);
+    }
+    return octets;
   }
   Result<void> finish() {
     if (::fdatasync(fd.get()) != 0) return last_error();
@@ -70,6 +84,22 @@ net::Task<void> Intake::spill() {
     file_->dir = spool_.large_dir();
   }
   co_await write_out(false);
+}
+
+net::Task<Result<std::string>> Intake::take_all() {
+  if (!file_) co_return std::exchange(body_, std::string());
+  if (!failed_) co_await write_out(false);
+  if (failed_) co_return Result<std::string>(boost::system::in_place_error, failed_);
+  auto job = [file = file_]() -> Result<std::string> { return file->read_back(); };
+  auto octets = co_await offloaded<std::string>(files_, loop_, std::move(job));
+  ::unlink(file_->path.c_str());
+  file_.reset();
+  co_return octets;
+}
+
+net::Task<void> Intake::put_all(std::string octets) {
+  body_ = std::move(octets);
+  if (full()) co_await spill();
 }
 
 std::size_t Intake::received() {

@@ -31,6 +31,10 @@ class Intake {
   net::Task<void> spill();
   // Makes a large content durable and fills in the message. The file now belongs to the spool.
   net::Task<Result<void>> complete(StoredMessage& message);
+  // For filters: all that has come, in memory and taken away from here; and something back instead.
+  net::Task<Result<std::string>> take_all();
+  net::Task<void> put_all(std::string octets);
+  std::size_t own_header() const noexcept { return own_header_; }
   void abandon() noexcept { kept_ = false; }  // after complete(): the spool did not take it
   std::size_t received();                     // Received fields that the content came with
   Spool::Arrival* arrival() noexcept { return &arrival_; }

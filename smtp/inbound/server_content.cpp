@@ -16,20 +16,13 @@ constexpr std::uint64_t kMinRate = 1024;  // octets of content a second
 void ServerSession::group_recipients() {
   items_.clear();
   for (const auto& recipient : session_.envelope().recipients) {
-    const auto route = plan_->router.route(domain_of(recipient.address), true);
-    const auto same = [&](const ItemMeta& item) { return item.destination == route.destination; };
-    auto item = std::find_if(items_.begin(), items_.end(), same);
-    if (item == items_.end()) {
-      item = items_.emplace(items_.end());
-      item->destination = route.destination;
-    }
-    item->recipients.push_back(recipient);
+    add_targets(recipient, resolved_[recipient.address], items_);
   }
 }
 
 void ServerSession::begin_content(ContentReader::Framing framing) {
   group_recipients();
-  const auto id = front_.new_id(items_.size());
+  const auto id = front_.new_id(items_.size() + (plan_->smtp().milters.empty() ? 0 : kFilterItems));
   for (std::size_t i = 0; i < items_.size(); ++i) items_[i].id = id + i;
   intake_ = std::make_unique<Intake>(front_.shared.spool, front_.shared.files, front_.loop, id);
   reader_.emplace(framing, plan_->session.bare_newline, plan_->session.max_message);
@@ -98,7 +91,9 @@ net::Task<bool> ServerSession::receive_content() {
   if (!sent) co_return false;
   const bool complete = co_await read_content(UINT64_MAX);
   if (!complete) co_return false;
+  const auto said = out_.size();
   const auto want = session_.content_ended(reader_->facts(), intake_->received(), out_);
+  note_refusal("content", said);
   if (want == Want::store) co_return co_await store();
   front_.metrics.refused.add();
   end_content();
@@ -135,13 +130,81 @@ net::Task<bool> ServerSession::receive_chunk() {
   if (!complete) co_return false;
   if (session_.last_chunk()) reader_->finish_chunks(intake_->body());
   const auto received = session_.last_chunk() ? intake_->received() : 0;
+  const auto said = out_.size();
   const auto want = session_.chunk_ended(reader_->facts(), received, out_);
+  note_refusal("content", said);
   if (want == Want::store) co_return co_await store();
   if (session_.last_chunk()) {
     front_.metrics.refused.add();
     end_content();
   }
   co_return want == Want::command;
+}
+
+void ServerSession::note_accepted(const StoredMessage& message, std::uint64_t size) {
+  const auto& meta = message.meta;
+  const auto id = id_text(meta.id);
+  std::size_t recipients = 0;
+  for (const auto& item : meta.items) recipients += item.recipients.size();
+  front_.shared.mail_log->write("accepted", {{"id", id},
+                                             {"from", meta.envelope.sender},
+                                             {"recipients", recipients},
+                                             {"size", size},
+                                             {"client", meta.origin.ip},
+                                             {"helo", meta.origin.helo},
+                                             {"protocol", meta.origin.protocol},
+                                             {"user", session_.user()}});
+}
+
+// A refusal stands at `from` in what is to be sent.
+void ServerSession::note_refusal(std::string_view command, std::size_t from) {
+  if (from >= out_.size() || (out_[from] != '4' && out_[from] != '5')) return;
+  const auto reply = std::string_view(out_).substr(from, out_.find('\r', from) - from);
+  front_.shared.mail_log->write("refused", {{"client", ip_text_},
+                                            {"helo", session_.helo()},
+                                            {"from", session_.envelope().sender},
+                                            {"command", command.substr(0, 300)},
+                                            {"reply", reply}});
+}
+
+MilterSubject ServerSession::filter_subject(const std::string& id) {
+  MilterSubject subject;
+  subject.hostname = plan_->hostname();
+  subject.id = id;
+  subject.client = ip_;
+  subject.client_name = "[" + ip_text_ + "]";
+  subject.helo = session_.helo();
+  subject.user = session_.user();
+  if (const auto* tls = transport_->tls()) subject.tls_version = tls->version();
+  subject.sender = session_.envelope().sender;
+  for (const auto& recipient : session_.envelope().recipients) subject.recipients.push_back(recipient.address);
+  return subject;
+}
+
+// What a filter refused, or wants to be thrown away as if it had been taken.
+bool ServerSession::not_taken(const FilterResult& result, const std::string& id) {
+  const bool discard = result.kind == FilterResult::Kind::discard;
+  const auto said = out_.size();
+  const auto want = session_.filtered(discard ? "250 2.0.0 queued as " + id : result.reply, out_);
+  if (discard) {
+    front_.shared.mail_log->write("discarded", {{"id", id}, {"client", ip_text_}});
+  } else {
+    front_.metrics.refused.add();
+    note_refusal("content", said);
+  }
+  end_content();
+  return want == Want::command;
+}
+
+// A filter's quarantine: stored, and delivered when an operator releases it.
+void ServerSession::hold_all(const StoredMessage& message) {
+  for (const auto& item : message.meta.items) {
+    ItemState state;
+    state.id = item.id;
+    state.held = true;
+    state.recipients.resize(item.recipients.size());
+    front_.shared.spool.update(std::move(state));
+  }
 }
 
 net::Task<bool> ServerSession::store() {
@@ -153,13 +216,26 @@ net::Task<bool> ServerSession::store() {
   meta.arrival_ms = wall_ms();
   meta.envelope = session_.envelope();
   meta.envelope.recipients.clear();
+  if (!meta.envelope.sender.empty())
+    meta.envelope.sender = plan_->aliases.rewritten(meta.envelope.sender, AliasTable::Side::sender);
   meta.origin.ip = forwarded_.addr ? forwarded_.addr->text() : ip_text_;
   meta.origin.helo = forwarded_.helo ? *forwarded_.helo : session_.helo();
   meta.origin.protocol = session_.protocol();
   meta.dot_lines = facts.dot_lines;
   meta.eight_bit = facts.eight_bit;
-  meta.items = std::move(items_);
   const auto name = id_text(meta.id);
+  bool hold = false;
+  if (!plan_->smtp().milters.empty() && meta.envelope.body != BodyType::binary) {
+    auto subject = filter_subject(name);
+    const auto filtered =
+        co_await filter_message(front_, std::move(subject), *intake_, meta.envelope.sender, items_);
+    if (filtered.kind != FilterResult::Kind::take) co_return not_taken(filtered, name);
+    meta.dot_lines = meta.dot_lines || filtered.changed;
+    meta.eight_bit = meta.eight_bit || filtered.changed;
+    hold = filtered.hold;
+    for (std::size_t i = 0; i < items_.size(); ++i) items_[i].id = meta.id + i;
+  }
+  meta.items = std::move(items_);
   auto result = co_await intake_->complete(*message);
   if (result) result = co_await front_.shared.spool.append(front_.loop, message, intake_->arrival());
   if (result) {
@@ -171,7 +247,12 @@ net::Task<bool> ServerSession::store() {
                                {"size", facts.size},
                                {"client", ip_text_},
                                {"helo", session_.helo()}});
-    Dispatcher::submit(front_.shared, message);
+    note_accepted(*message, facts.size);
+    if (hold) {
+      hold_all(*message);
+    } else {
+      Dispatcher::submit(front_.shared, message);
+    }
   } else {
     intake_->abandon();
     log.error("a message could not be stored", {{"id", name}, {"why", result.error().message()}});

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "base/text.hpp"
 #include "smtp/offloaded.hpp"
 #include "smtp/reply.hpp"
 #include "smtp/trace.hpp"
@@ -97,6 +98,16 @@ net::Task<bool> ServerSession::enter() {
     if (!done) co_return false;
     session_.tls_from_the_start();
   }
+  if (!early && !exempt()) {
+    if (plan_->deny_from.contains(ip_)) {
+      put_reply(out_, 554, "5.7.1", plan_->hostname() + " takes no mail from your address");
+      note_refusal("connect", 0);
+      const bool sent = co_await flush();
+      (void)sent;
+      co_return false;
+    }
+    early = co_await screen();
+  }
   co_return co_await greet(early);
 }
 
@@ -162,6 +173,8 @@ bool ServerSession::give_up(const Error& error) {
 
 net::Task<bool> ServerSession::one_line(LineResult line) {
   Want want = Want::command;
+  const auto said = out_.size();
+  const bool secret = session_.logging_in() || base::istarts_with(line.line, "AUTH");
   if (line.kind == LineResult::Kind::bad) {
     want = session_.bad_line(line.fault, out_);
   } else {
@@ -170,16 +183,16 @@ net::Task<bool> ServerSession::one_line(LineResult line) {
     moment.room = front_.shared.spool.room();
     want = session_.line(line.line, moment, out_);
     if (want == Want::recipient) {
-      const auto verdict = co_await judge(session_.asked());
-      if (verdict != Verdict::accept) front_.metrics.recipients_refused.add();
-      want = session_.recipient_judged(verdict, out_);
+      want = co_await judge(session_.asked());
     } else if (want == Want::login) {
       want = co_await check_login();
     } else if (want == Want::claim) {
       believe_claim();
+      if (session_.claim_is_client() && !exempt()) co_await look_up();
       want = Want::command;
     }
   }
+  note_refusal(secret ? std::string_view("AUTH") : line.line, said);
   consume(line.used);
   if (want == Want::command) co_return true;
   co_return co_await follow(want);
@@ -218,12 +231,25 @@ void ServerSession::believe_claim() {
   if (claim.addr) become(*claim.addr);
 }
 
-net::Task<Verdict> ServerSession::judge(AddressView address) {
-  const auto route = plan_->router.route(address.domain, trusted_ || !session_.user().empty());
-  if (route.kind == Route::Kind::refuse) co_return Verdict::relay_denied;
-  if (route.kind == Route::Kind::relay || is_postmaster(address)) co_return Verdict::accept;
-  auto user = local_user(address.text, plan_->router);
-  co_return co_await front_.judge_local(std::move(user));
+net::Task<Want> ServerSession::judge(AddressView address) {
+  if (session_.envelope().recipients.empty()) {
+    resolved_.clear();
+    message_counted_ = false;
+  }
+  const std::string name(address.text);
+  auto want = Want::command;
+  const bool held = co_await held_back(address, want);
+  if (held) {
+    front_.metrics.recipients_refused.add();
+    co_return want;
+  }
+  auto resolution = co_await front_.resolve(name, trusted_ || !session_.user().empty());
+  if (resolution.verdict == Verdict::accept) {
+    resolved_[name] = std::move(resolution.targets);
+  } else {
+    front_.metrics.recipients_refused.add();
+  }
+  co_return session_.recipient_judged(resolution.verdict, out_);
 }
 
 net::Task<bool> ServerSession::follow(Want want) {

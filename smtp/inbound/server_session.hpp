@@ -14,8 +14,10 @@
 #include "net/transport.hpp"
 #include "smtp/content.hpp"
 #include "smtp/inbound/entrance.hpp"
+#include "smtp/inbound/filter.hpp"
 #include "smtp/inbound/front.hpp"
 #include "smtp/inbound/intake.hpp"
+#include "smtp/policy/dnsbl.hpp"
 #include "smtp/line.hpp"
 #include "smtp/session.hpp"
 
@@ -40,7 +42,11 @@ class ServerSession {
   void believe_claim();
   void become(const base::IpAddress& ip);
   net::Task<bool> one_line(LineResult line);
-  net::Task<Verdict> judge(AddressView address);
+  net::Task<Want> judge(AddressView address);
+  net::Task<bool> screen();
+  net::Task<void> look_up();
+  net::Task<bool> held_back(AddressView address, Want& want);
+  bool exempt() const;
   net::Task<bool> follow(Want want);
   net::Task<bool> flush();
   net::Task<bool> fill();
@@ -50,6 +56,11 @@ class ServerSession {
   net::Task<bool> read_content(std::uint64_t limit);
   net::Task<bool> swallow(std::uint64_t count);
   net::Task<bool> store();
+  MilterSubject filter_subject(const std::string& id);
+  bool not_taken(const FilterResult& result, const std::string& id);
+  void hold_all(const StoredMessage& message);
+  void note_accepted(const StoredMessage& message, std::uint64_t size);
+  void note_refusal(std::string_view command, std::size_t from);
   net::Task<bool> start_tls();
   net::Task<void> linger();
   void begin_content(ContentReader::Framing framing);
@@ -72,7 +83,11 @@ class ServerSession {
   std::string ip_text_;
   ClientClaim forwarded_;  // by XFORWARD: only for trace and log
   bool trusted_ = false;   // may send to any domain
+  DnsblVerdict listed_;
+  bool message_counted_ = false;  // towards the rate, in this transaction
   bool counted_ = false, receiving_ = false, timed_out_ = false;
+
+  std::unordered_map<std::string, std::vector<Target>> resolved_;  // of each recipient that was accepted
 
   // The message on its way in.
   std::vector<ItemMeta> items_;

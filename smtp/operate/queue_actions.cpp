@@ -190,6 +190,7 @@ bool change_one(const ItemInfo& info, Change change, Shared& shared) {
   if (change == Change::remove) {
     shared.spool.finish(info.id);
     shared.telemetry.log.notice("mail deleted by an operator", {{"id", id_text(info.id)}});
+    shared.mail_log->write("deleted", {{"id", id_text(info.id)}, {"destination", info.destination}});
     return true;
   }
   if (change == Change::bounce) {

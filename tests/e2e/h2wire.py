@@ -49,7 +49,7 @@ class H2:
         self.encoder, self.decoder = Encoder(), Decoder()
         self.decoder.max_header_list_size = 1 << 20
         self.buffer, self.frames, self.closed, self.next_stream = b"", [], False, 1
-        self.port = port
+        self.got, self.giving = {}, False  # by stream; whether windows are opened for what comes
         if start:
             self.send(PREFACE + frame(SETTINGS, payload=settings))
 
@@ -75,6 +75,10 @@ class H2:
                     self.buffer = self.buffer[9 + size:]
                     one = Frame(head[3], head[4], int.from_bytes(head[5:9], "big") & 0x7fffffff, payload)
                     self.frames.append(one)
+                    self.note(one)
+                    if self.giving and one.kind == DATA and one.payload:
+                        self.send(frame(WINDOW, 0, 0, u32(len(one.payload))) +
+                                  (b"" if one.flags & END_STREAM else frame(WINDOW, 0, one.stream, u32(len(one.payload)))))
                     if one.kind == SETTINGS and not one.flags & ACK:
                         self.send(frame(SETTINGS, ACK))
                     return one
@@ -107,39 +111,41 @@ class H2:
         self.send(frame(HEADERS, END_HEADERS | (END_STREAM if end else 0), stream, self.block(fields or self.get(**more))))
         return stream
 
-    def answer(self, stream, window=True):
-        """Reads a whole answer: {'status', 'fields', 'body', 'trailers', 'interim', 'reset'}."""
-        out = {"status": 0, "fields": [], "body": b"", "trailers": [], "interim": [], "reset": None}
-        while True:
-            one = self.read()
-            if one is None or (one.kind == GOAWAY and one.code != NO_ERROR):
-                out["reset"] = "closed" if one is None else one.code
-                return out
-            if one.stream != stream:
-                if one.kind == HEADERS:
-                    self.decoder.decode(one.payload)
-                continue
-            if one.kind == RST:
-                out["reset"] = one.code
-                return out
-            if one.kind == HEADERS:
-                fields = [(k if isinstance(k, str) else k.decode(), v if isinstance(v, str) else v.decode())
-                          for k, v in self.decoder.decode(one.payload)]
-                if fields and fields[0][0] == ":status":
-                    status = int(fields[0][1])
-                    if status < 200:
-                        out["interim"].append((status, fields[1:]))
-                    else:
-                        out["status"], out["fields"] = status, fields[1:]
+    def note(self, one):
+        """Keeps what comes for each stream, in whatever order: {'status', 'fields', 'body', 'trailers', 'interim', 'reset', 'ended'}."""
+        if one.kind not in (HEADERS, DATA, RST):
+            return
+        out = self.got.setdefault(one.stream, {"status": 0, "fields": [], "body": b"", "trailers": [], "interim": [], "reset": None, "ended": False})
+        if one.kind == RST:
+            out["reset"] = out["reset"] if out["ended"] else one.code
+            out["ended"] = True
+            return
+        if one.kind == HEADERS:
+            fields = [tuple(part if isinstance(part, str) else part.decode() for part in field) for field in self.decoder.decode(one.payload)]
+            if fields and fields[0][0] == ":status":
+                status = int(fields[0][1])
+                if status < 200:
+                    out["interim"].append(status)
                 else:
-                    out["trailers"] = fields
-            elif one.kind == DATA:
-                out["body"] += one.payload
-                if window and one.payload:
-                    self.send(frame(WINDOW, 0, 0, u32(len(one.payload))) +
-                              (b"" if one.flags & END_STREAM else frame(WINDOW, 0, stream, u32(len(one.payload)))))
-            if one.flags & END_STREAM and one.kind in (HEADERS, DATA):
+                    out["status"], out["fields"] = status, fields[1:]
+            else:
+                out["trailers"] = fields
+        else:
+            out["body"] += one.payload
+        out["ended"] = out["ended"] or bool(one.flags & END_STREAM)
+
+    def answer(self, stream):
+        """Reads until the answer on this stream is whole, or never will be."""
+        while True:
+            out = self.got.get(stream)
+            if out and out["ended"]:
                 return out
+            self.giving = True
+            one = self.read()
+            self.giving = False
+            if one is None or (one.kind == GOAWAY and one.code != NO_ERROR):
+                out = self.got.get(stream) or {"status": 0, "fields": [], "body": b"", "trailers": [], "interim": []}
+                return {**out, "reset": "closed" if one is None else one.code}
 
     def request(self, **more):
         return self.answer(self.open(**more))

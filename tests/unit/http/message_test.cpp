@@ -67,6 +67,41 @@ TEST(Target, what_climbs_out_or_is_badly_encoded_is_malformed) {
     EXPECT_EQ(normal(bad), "malformed") << bad;
 }
 
+// Each of these is the root's /admin to some server, and something harmless below /public to a rule that does not look.
+TEST(Target, no_trick_hides_a_climb_from_the_rules) {
+  for (const char* bad :
+       {"/public/%2e%2e%2fadmin", "/public/..%2Fadmin", "/public/..%5cadmin", "/public/..\\admin", "/public/..;/admin",
+        "/public/..;a=b/admin", "/public/%2e%2e;/admin", "/public/..%3b/admin", "/public/x%2f..%2f..%2fadmin",
+        "/public/%c0%ae%c0%ae/admin", "/public/..%c0%afadmin", "/public/%e0%80%ae/", "/public/%2e.%2fadmin",
+        "/public/a%00.png", "/public/.%2e\\admin"}) {
+    EXPECT_EQ(normal(bad), "malformed") << bad;
+  }
+  EXPECT_EQ(normal("/public/../admin"), "/admin") << "plain dots are resolved before any rule";
+  EXPECT_EQ(normal("/public/%2e%2e/admin"), "/admin");
+  EXPECT_EQ(normal("/public//../admin"), "/admin");
+  EXPECT_EQ(normal("/public/%252e%252e%252fadmin"), "/public/%252e%252e%252fadmin") << "decoded once, never twice";
+  EXPECT_EQ(normal("/a;v=1/b;x"), "/a;v=1/b;x") << "parameters are part of their segment";
+  EXPECT_EQ(normal("/a\\b"), "/a%5Cb");
+  EXPECT_EQ(normal("/a/...%2fb"), "/a/...%2Fb");
+}
+
+TEST(Target, double_slashes_are_one_or_kept) {
+  std::string store;
+  EXPECT_EQ(normalise_path("//a///b//", store).value(), "/a/b/");
+  EXPECT_EQ(normalise_path("//a///b//", store, false).value(), "//a///b//");
+  EXPECT_EQ(normalise_path("/a//../b", store, false).value(), "/a/b") << "an empty segment is one (RFC 3986 5.2.4)";
+  EXPECT_EQ(normalise_path("//", store, false).value(), "//");
+}
+
+TEST(Target, what_is_normal_stays_as_it_is) {
+  for (const char* path : {"/public/%2e%2e/x", "/a%2fb/%7e", "/%e4/..;/x", "/a/./b//c", "/a\\b"}) {
+    const auto once = normal(path);
+    if (once != "malformed") {
+      EXPECT_EQ(normal(once), once) << path;
+    }
+  }
+}
+
 TEST(Target, the_four_forms_are_told_apart) {
   EXPECT_EQ(split_target("/a?b")->form, TargetForm::origin);
   EXPECT_EQ(split_target("/a?b")->query, "b");

@@ -25,11 +25,11 @@ conf::Smtp example() {
 
 TEST(Router, TheFirstRowThatMatchesDecides) {
   const Router router(example());
-  EXPECT_EQ(router.route("home.EXAMPLE", false).kind, Route::Kind::local);
-  EXPECT_EQ(router.route("next.example", false).destination, "relay:next");
-  EXPECT_EQ(router.route("mail.corp.example", false).destination, "relay:wild");
-  EXPECT_EQ(router.route("corp.example", false).kind, Route::Kind::refuse);
-  EXPECT_EQ(router.route("", false).kind, Route::Kind::local);
+  EXPECT_EQ(router.route("u@home.EXAMPLE", false).kind, Route::Kind::local);
+  EXPECT_EQ(router.route("u@next.example", false).destination, "relay:next");
+  EXPECT_EQ(router.route("u@mail.corp.example", false).destination, "relay:wild");
+  EXPECT_EQ(router.route("u@corp.example", false).kind, Route::Kind::refuse);
+  EXPECT_EQ(router.route("postmaster", false).kind, Route::Kind::local);
   EXPECT_EQ(router.first_local_domain(), "home.example");
 }
 
@@ -37,9 +37,9 @@ TEST(Router, OthersAreRelayedForTrustedClientsOnly) {
   auto conf = example();
   conf.relay_for_others = "out";
   const Router router(conf);
-  EXPECT_EQ(router.route("elsewhere.example", false).kind, Route::Kind::refuse);
-  EXPECT_EQ(router.route("elsewhere.example", true).destination, "relay:out");
-  EXPECT_EQ(router.route("[192.0.2.1]", false).kind, Route::Kind::refuse);
+  EXPECT_EQ(router.route("u@elsewhere.example", false).kind, Route::Kind::refuse);
+  EXPECT_EQ(router.route("u@elsewhere.example", true).destination, "relay:out");
+  EXPECT_EQ(router.route("u@[192.0.2.1]", false).kind, Route::Kind::refuse);
 }
 
 std::vector<MemberState> three() {
