@@ -148,7 +148,8 @@ Checker::~Checker() = default;
 void Checker::refresh() {
   std::vector<std::shared_ptr<Probe>> next;
   for (const auto& pool : cluster_.pools()) {
-    const auto& health = pool->conf().health;
+    conf::Health health = pool->conf().health;
+    if (pool->conf().protocol == "h2") health.type = "tcp";  // a check speaks HTTP/1.1 only: it would find all bad
     if (!health.enabled) continue;
     for (const auto& backend : pool->backends()) {
       const auto old = std::find_if(probes_.begin(), probes_.end(), [&](const auto& probe) {

@@ -104,7 +104,7 @@ Section pool_section() {
       "allowed to each worker.");
   s.row("protocol", &Pool::protocol, words({"http/1.1", "h2"}),
         "What the backends speak. \"h2\" is HTTP/2 without TLS, known beforehand: one connection of each worker carries "
-        "many requests. gRPC needs it.");
+        "many requests. gRPC needs it. Health checks of such a pool only open a connection.");
   s.row("webmail", &Pool::webmail, flag(), "The built-in webmail is this pool's only backend. Needs [webmail].");
   s.many("backend", &Pool::backends, backend_section());
   s.one("health", &Pool::health, health_section());

@@ -68,28 +68,54 @@ net::Task<OriginPool::Answer> OriginPool::exchange(Request& request, const base:
   co_return answer;
 }
 
+// A connection to a backend that is being opened, and who waits for it.
+struct OriginPool::Opening {
+  Opening(OriginPool& p, const base::Endpoint& e) : pool(p), to(e) { pool.openings_.push_back(this); }
+  ~Opening() {
+    std::erase(pool.openings_, this);
+    for (net::Event* event : waiting) event->notify();
+  }
+  OriginPool& pool;
+  const base::Endpoint to;
+  std::vector<net::Event*> waiting;
+};
+
+OriginPool::Opening* OriginPool::find_opening(const base::Endpoint& to) const {
+  for (Opening* opening : openings_) {
+    if (opening->to == to) return opening;
+  }
+  return nullptr;
+}
+
 // As exchange(), over a connection that many requests share.
 net::Task<OriginPool::Answer> OriginPool::exchange_h2(Request& request, base::Endpoint to, std::string_view target,
-                                                      std::string_view host, const OriginLimits& limits,
-                                                      Replay& replay, bool fresh) {
+                                                      std::string_view host, const OriginLimits& limits, Replay& replay,
+                                                      bool fresh) {
   Answer answer;
   h2::OriginSession* session = fresh ? nullptr : find_h2(to);
   answer.failure.reused = session != nullptr;
+  while (!session && !fresh) {  // one opens, the others wait for it
+    Opening* opening = find_opening(to);
+    if (!opening) break;
+    net::Event done(loop_);
+    opening->waiting.push_back(&done);
+    co_await done;
+    session = find_h2(to);
+    if (!session && loop_.now() > request.started + 2 * limits.connect_timeout) break;
+  }
   if (!session) {
+    Opening opening{*this, to};
     auto transport = co_await net::connect(loop_, to, loop_.now() + limits.connect_timeout);
     if (!transport) {
       answer.failure.error = transport.error();
       co_return answer;
     }
-    if (!fresh) session = find_h2(to);  // others may have come first
-    if (!session) {
-      auto made = std::make_unique<h2::OriginSession>(std::move(*transport), std::move(to), limits);
-      session = made.get();
-      h2_.push_back(session);
-      if (retired_) session->retire();
-      std::function<void(h2::OriginSession&)> ended = [this](h2::OriginSession& gone) { forget(gone); };
-      net::spawn(loop_, h2::OriginSession::run(std::move(made), std::move(ended)));
-    }
+    auto made = std::make_unique<h2::OriginSession>(std::move(*transport), std::move(to), limits);
+    session = made.get();
+    h2_.push_back(session);
+    if (retired_) session->retire();
+    std::function<void(h2::OriginSession&)> ended = [this](h2::OriginSession& gone) { forget(gone); };
+    net::spawn(loop_, h2::OriginSession::run(std::move(made), std::move(ended)));
   }
   auto* stream = new h2::OriginStream(*session, request, limits);  // ends with release()
   const bool ok = co_await stream->exchange(target, host, replay, answer.failure);

@@ -20,8 +20,8 @@ struct OriginLimits {
   Duration response_timeout = std::chrono::seconds(30);  // from the end of the request to the response head
   Duration body_timeout = std::chrono::seconds(30);      // without progress, either way
   Duration idle_timeout = std::chrono::seconds(50);
-  Duration tunnel_timeout = std::chrono::hours(1);       // after a change of protocols: without a byte either way
-  std::size_t idle_connections = 1024;  // kept per backend
+  Duration tunnel_timeout = std::chrono::hours(1);  // after a change of protocols: without a byte either way
+  std::size_t idle_connections = 1024;              // kept per backend
   std::size_t max_head = 64 * 1024;
   std::size_t max_fields = 200;
   bool h2 = false;  // the backend speaks HTTP/2, and is known to
@@ -82,6 +82,8 @@ class OriginPool {
 
   net::Task<Answer> exchange_h2(Request& request, base::Endpoint to, std::string_view target, std::string_view host,
                                 const OriginLimits& limits, Replay& replay, bool fresh);
+  struct Opening;
+  Opening* find_opening(const base::Endpoint& to) const;
   h2::OriginSession* find_h2(const base::Endpoint& to) const;
   void forget(h2::OriginSession& session);
 
@@ -93,6 +95,7 @@ class OriginPool {
       idle_;  // last used at the back
   std::unique_ptr<Sweeper> sweeper_;
   std::vector<h2::OriginSession*> h2_;  // open ones; they own themselves
+  std::vector<Opening*> openings_;
   bool retired_ = false;
 };
 

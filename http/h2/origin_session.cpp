@@ -9,8 +9,9 @@ namespace genkan::http::h2 {
 namespace {
 
 constexpr std::int32_t kStreamWindow = 256 * 1024;
-constexpr std::int32_t kConnectionWindow = 16 * 1024 * 1024;  // shared by all clients of the worker: one must not stop others
-constexpr std::uint32_t kMaxStreams = 256;                    // where the backend names no limit, or a larger one
+constexpr std::int32_t kConnectionWindow =
+    16 * 1024 * 1024;                       // shared by all clients of the worker: one must not stop others
+constexpr std::uint32_t kMaxStreams = 256;  // where the backend names no limit, or a larger one
 
 }  // namespace
 
@@ -149,14 +150,13 @@ net::Task<void> OriginSession::run(std::unique_ptr<OriginSession> self, std::fun
 
 bool OriginSession::takes_streams() const noexcept {
   if (leaving_ || failed() || transport_.peer_closed()) return false;
-  const std::uint32_t most =
-      std::min(kMaxStreams, nghttp2_session_get_remote_settings(nghttp_.get(), NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS));
+  const std::uint32_t most = std::min(
+      kMaxStreams, nghttp2_session_get_remote_settings(nghttp_.get(), NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS));
   return live_ < most && nghttp2_session_check_request_allowed(nghttp_.get());
 }
 
 void OriginSession::received(std::string_view data) {
-  const ssize_t n =
-      nghttp2_session_mem_recv(nghttp(), reinterpret_cast<const std::uint8_t*>(data.data()), data.size());
+  const ssize_t n = nghttp2_session_mem_recv(nghttp(), reinterpret_cast<const std::uint8_t*>(data.data()), data.size());
   if (n < 0) {
     leaving_ = true;
     terminate(error_code_of(static_cast<int>(n)));

@@ -23,11 +23,7 @@ ssize_t read_content(nghttp2_session* nghttp, std::int32_t id, std::uint8_t*, st
 }  // namespace
 
 OriginStream::OriginStream(OriginSession& session, Request& request, const OriginLimits& limits)
-    : session_(session),
-      request_(&request),
-      limits_(limits),
-      arrived_(session.ready()),
-      taken_(session.ready()) {
+    : session_(session), request_(&request), limits_(limits), arrived_(session.ready()), taken_(session.ready()) {
   session_.enter(*this);
   if (request.informer) request.informer->on_gone(this);
 }
@@ -58,7 +54,8 @@ void OriginStream::on_timeout() noexcept {
   session_.wake();
 }
 
-// --- the request -------------------------------------------------------------------------------------------------------
+// --- the request
+// -------------------------------------------------------------------------------------------------------
 
 bool OriginStream::submit(std::string_view target, std::string_view host, std::optional<std::uint64_t> length,
                           bool content) {
@@ -198,7 +195,8 @@ void OriginStream::give_content(char* to, std::size_t size) {
   taken_.notify();
 }
 
-// --- the answer --------------------------------------------------------------------------------------------------------
+// --- the answer
+// --------------------------------------------------------------------------------------------------------
 
 void OriginStream::begin_head(bool) {
   if (have_head_) return;
@@ -344,8 +342,10 @@ void OriginStream::release() noexcept {
     nghttp2_submit_rst_stream(session_.nghttp(), NGHTTP2_FLAG_NONE, id_, NGHTTP2_CANCEL);
     session_.wake();
   }
-  if (uploading_) {  // the uploader still runs: it ends this
+  if (uploading_) {  // the uploader still runs: it ends this; nghttp2 must not ask for content that may be gone
     released_ = true;
+    out_ = {};
+    nghttp2_session_set_stream_user_data(session_.nghttp(), id_, nullptr);
     taken_.notify();
     session_.wake();
     return;

@@ -109,7 +109,7 @@ int RequestHead::check_target(Request& r, const conf::Http& limits) {
     r.path = "*";
   } else {
     if (target->form != TargetForm::origin) return 400;
-    const auto path = normalise_path(target->path, path_store_);
+    const auto path = normalise_path(target->path, path_store_, limits.merge_slashes);
     if (!path) return 400;
     r.path = *path;
   }

@@ -1,5 +1,5 @@
-// One HTTP/2 connection of a client (RFC 9113). nghttp2 does framing, HPACK and the states; here is what starts streams,
-// and ends what a client may not do.
+// One HTTP/2 connection of a client (RFC 9113). nghttp2 does framing, HPACK and the states; here is what starts
+// streams, and ends what a client may not do.
 //
 //   bytes -> gate (closed streams, floods) -> nghttp2 -> streams begin, go on, end
 //

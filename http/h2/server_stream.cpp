@@ -171,7 +171,8 @@ int ServerStream::begin_tunnel() {
   return 0;
 }
 
-// The backend's answer to the upgrade, as RFC 8441 5 has it. A 2xx that is no change of protocols must not look like one.
+// The backend's answer to the upgrade, as RFC 8441 5 has it. A 2xx that is no change of protocols must not look like
+// one.
 void ServerStream::translate_switch(Response& response) {
   ResponseHead& head = *response.head;
   if (tunnel_ && head.status == 101) {
@@ -319,6 +320,9 @@ net::Task<void> ServerStream::answer(Response response, Outcome& outcome) {
   }
   finish(response.head, outcome);
   gone_ = nullptr;
+  out_ = {};
+  // From here on nghttp2 finds nobody to ask for content: what it pointed into is gone.
+  if (!end_sent_) nghttp2_session_set_stream_user_data(session_.nghttp(), id_, nullptr);
   response.body.reset();
 }
 

@@ -93,7 +93,8 @@ class H2Client {
         a.status = status;
       }
     } else {
-      (a.body.empty() && a.trailers.empty() && f->headers.cat != NGHTTP2_HCAT_HEADERS ? a.fields : a.trailers)[key] = text;
+      (a.body.empty() && a.trailers.empty() && f->headers.cat != NGHTTP2_HCAT_HEADERS ? a.fields : a.trailers)[key] =
+          text;
     }
     return 0;
   }

@@ -54,7 +54,8 @@ TEST_F(GateTest, a_stream_that_the_client_ended_or_reset_is_closed_to_it) {
 }
 
 TEST_F(GateTest, trailers_end_a_stream_once) {
-  EXPECT_TRUE(passes(frame(kHeaders, kEndHeaders, 1, "block") + frame(kHeaders, kEndHeaders | kEndStream, 1, "trailers")));
+  EXPECT_TRUE(
+      passes(frame(kHeaders, kEndHeaders, 1, "block") + frame(kHeaders, kEndHeaders | kEndStream, 1, "trailers")));
   EXPECT_FALSE(passes(frame(kHeaders, kEndHeaders | kEndStream, 1, "trailers")));
 }
 

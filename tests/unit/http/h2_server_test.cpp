@@ -124,7 +124,8 @@ TEST_F(H2ServerTest, a_request_looks_to_handlers_as_one_of_http_1) {
 TEST_F(H2ServerTest, content_comes_and_goes_beyond_every_window) {
   run_with([](H2ServerTest& t, H2Client& c) -> net::Task<void> {
     const std::string content = pattern(3'000'000);
-    const std::vector<NameValue> fields{{":method", "POST"}, {":scheme", "http"}, {":path", "/echo"}, {":authority", "a"}};
+    const std::vector<NameValue> fields{
+        {":method", "POST"}, {":scheme", "http"}, {":path", "/echo"}, {":authority", "a"}};
     const std::int32_t id = c.request(fields, &content);
     co_await ended(t.loop, c, id);
     EXPECT_TRUE(c.answers[id].body == content);
@@ -192,7 +193,8 @@ TEST_F(H2ServerTest, a_reset_cancels_the_handlers_work) {
 TEST_F(H2ServerTest, an_answer_before_the_content_stops_the_client) {
   run_with([](H2ServerTest& t, H2Client& c) -> net::Task<void> {
     const std::string content(5'000'000, 'x');
-    const std::vector<NameValue> fields{{":method", "POST"}, {":scheme", "http"}, {":path", "/unread"}, {":authority", "a"}};
+    const std::vector<NameValue> fields{
+        {":method", "POST"}, {":scheme", "http"}, {":path", "/unread"}, {":authority", "a"}};
     const std::int32_t id = c.request(fields, &content);
     co_await ended(t.loop, c, id);
     EXPECT_EQ(c.answers[id].status, 200);
@@ -231,7 +233,8 @@ TEST_F(H2ServerTest, limits_are_those_of_http_1) {
     std::vector<NameValue> many;
     for (int i = 0; i < 11; ++i) many.emplace_back("x-" + std::to_string(i), "1");
     const std::string content(2000, 'x');
-    const std::vector<NameValue> post{{":method", "POST"}, {":scheme", "http"}, {":path", "/echo"}, {":authority", "a"}};
+    const std::vector<NameValue> post{
+        {":method", "POST"}, {":scheme", "http"}, {":path", "/echo"}, {":authority", "a"}};
     const std::int32_t fields = c.get("/", many);
     const std::int32_t target = c.get("/" + std::string(200, 'a'));
     const std::int32_t body = c.request(post, &content);
