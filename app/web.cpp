@@ -137,7 +137,10 @@ Result<http::SnapshotPtr> Web::build(conf::ConfPtr conf, std::string& why) {
     }
     access_path_ = conf->access_log.path;
   }
-  snapshot->observer = std::make_shared<proxy::AccessLog>(access_file_, telemetry_.metrics);
+  auto format = conf::parse_log_format(conf->access_log.format, why);
+  if (!format) return format.error();
+  snapshot->observer =
+      std::make_shared<proxy::AccessLog>(access_file_, std::move(*format), conf->access_log.slow, telemetry_);
   return snapshot;
 }
 

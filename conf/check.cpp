@@ -1,5 +1,7 @@
 #include "conf/check.hpp"
 
+#include "conf/log_format.hpp"
+
 #include <utility>
 
 #include "base/address.hpp"
@@ -67,9 +69,17 @@ void check_addresses(Checker& check) {
 
 }  // namespace
 
+void check_access_log(Checker& check) {
+  std::string why;
+  if (!parse_log_format(check.conf.access_log.format, why)) {
+    check.error("access_log.format", why, "\"combined\", \"json\", or a text such as \"{client} {status} {target}\"");
+  }
+}
+
 void check_all(const Conf& conf, std::vector<Problem>& problems, std::set<std::string, std::less<>> failed) {
   Checker check(conf, problems, std::move(failed));
   check_addresses(check);
+  check_access_log(check);
   check_listeners(check);
   check_pools(check);
   check_routes(check);

@@ -30,7 +30,9 @@ struct Node {
 
 // [log] and [access_log]
 struct AccessLog {
-  std::string path;  // empty: none; "-": standard output
+  std::string path;                 // empty: none; "-": standard output
+  std::string format = "combined";  // or "json", or a text with {items}
+  milliseconds slow{0};             // requests that take longer are warned about; 0: none
 };
 
 // [[listen]]
@@ -118,11 +120,11 @@ struct Pool {
   std::string fallback;           // a pool that serves when this one has nobody
   std::uint32_t queue = 0;        // requests that wait when all are at max_connections, per worker
   milliseconds queue_timeout{5'000};
-  std::string sticky_cookie;       // name; empty: off
-  std::string sticky_key;          // secret; empty: from [cluster] key, else made at the first start
-  milliseconds sticky_max_age{0};  // 0: until the browser closes
+  std::string sticky_cookie;          // name; empty: off
+  std::string sticky_key;             // secret; empty: from [cluster] key, else made at the first start
+  milliseconds sticky_max_age{0};     // 0: until the browser closes
   std::string protocol = "http/1.1";  // http/1.1 | h2
-  bool webmail = false;            // the built-in webmail is this pool's only backend
+  bool webmail = false;               // the built-in webmail is this pool's only backend
 };
 
 // [compression]
@@ -227,7 +229,7 @@ struct Smtp {
   std::vector<SmtpListen> listens;
   std::vector<SmtpRoute> routes;
   std::vector<SmtpRelay> relays;
-  std::string log;              // the mail log; empty: none
+  std::string log;  // the mail log; empty: none
   std::string log_format = "text";
   std::vector<SmtpAlias> aliases;
   std::vector<SmtpRewrite> rewrites;

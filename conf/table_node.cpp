@@ -40,9 +40,18 @@ Section log_section() {
 }
 
 Section access_log_section() {
-  SectionOf<AccessLog> s("One line in combined format for each HTTP request, as log analysers read it.");
+  SectionOf<AccessLog> s("One line for each HTTP request.");
   s.row("path", &AccessLog::path, unset(path(), "no access log"),
         "File to append to, or \"-\" for standard output. It is opened again on SIGUSR1.");
+  s.row(
+      "format", &AccessLog::format, text(),
+      "\"combined\", as log analysers read it; \"json\"; or a text with items: {client}, {time}, {time_iso}, {method}, "
+      "{target}, {path}, {query}, {protocol}, {scheme}, {host}, {status}, {bytes}, {duration}, {wait}, {first_byte}, "
+      "{route}, {backend}, {tries}, {cache}, {tls_version}, {server_name}, {error}, {header:NAME} and {cookie:NAME} of "
+      "the "
+      "request, {sent:NAME} of the response. Times are in seconds.");
+  s.row("slow", &AccessLog::slow, duration(0ms, 24h),
+        "A request that takes longer is also warned about in the log, with its phases; 0 means never.");
   return s.take();
 }
 

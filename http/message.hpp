@@ -156,6 +156,7 @@ struct Request {
 
   // For the log and metrics, set by handlers; text lives as long as the configuration or the request.
   std::string_view route, backend, cache_result;
+  Duration wait_time{};     // until a backend was chosen
   Duration backend_time{};  // until the origin's head was there
   int tries = 0;
   std::shared_ptr<const void> keep_alive;  // the configuration snapshot that the views above point into

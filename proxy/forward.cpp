@@ -241,6 +241,7 @@ net::Task<Result<http::Response>> Forward::serve(http::Request& r) {
       co_return nobody(r, choice.why);
     }
     r.backend = backend->name();
+    if (r.tries == 0) r.wait_time = r.loop.now() - r.started;
     ++r.tries;
     const base::Endpoint* endpoint = backend->fixed_endpoint();
     std::optional<base::Endpoint> resolved;

@@ -135,7 +135,7 @@ void ServerSession::begin_request(const char* base) {
   r.minor_version = 1;
   r.route = r.backend = r.cache_result = {};
   r.tries = 0;
-  r.backend_time = {};
+  r.wait_time = r.backend_time = {};
   r.body = r.tunnel = nullptr;
   r.upgrade = {};
   r.expects_continue = false;
