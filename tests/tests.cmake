@@ -16,7 +16,7 @@ set_tests_properties(lint.layering lint.coroutines lint.selftest PROPERTIES LABE
 # Every header compiles alone. One job at a time would take minutes: it has all cores to itself.
 if(NOT GENKAN_SANITIZE)
   add_test(NAME lint.headers COMMAND ${CMAKE_COMMAND} --build ${CMAKE_BINARY_DIR} --target all_verify_interface_header_sets)
-  set_tests_properties(lint.headers PROPERTIES LABELS unit TIMEOUT 600 RUN_SERIAL ON)
+  set_tests_properties(lint.headers PROPERTIES LABELS unit TIMEOUT 1800 RUN_SERIAL ON)
 endif()
 
 # The fuzzers' seeds and past findings, run once each through the same function without libFuzzer.
@@ -50,7 +50,7 @@ if(TARGET genkan)
     get_filename_component(stem ${suite} NAME_WE)
     string(REGEX REPLACE "^test_" "" stem ${stem})
     add_test(NAME e2e.${stem} COMMAND ${GENKAN_PYTHON} -m pytest -q -p no:cacheprovider --tb=short ${suite})
-    set_tests_properties(e2e.${stem} PROPERTIES LABELS e2e TIMEOUT 900
+    set_tests_properties(e2e.${stem} PROPERTIES LABELS e2e TIMEOUT 2400
                          ENVIRONMENT "GENKAN_BIN=$<TARGET_FILE:genkan>;GENKAN_TEST_SLOW=${GENKAN_SLOW};PYTHONDONTWRITEBYTECODE=1")
     if(stem MATCHES "vip|cluster|load")  # these measure time: nothing else runs beside them
       set_tests_properties(e2e.${stem} PROPERTIES RUN_SERIAL ON)
