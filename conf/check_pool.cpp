@@ -49,12 +49,11 @@ void check_pool_choice(Checker& check, const Pool& pool, const std::string& plac
     check.error(place + ".hash_balance", "with 100 per cent or less not every request finds room",
                 "125 is usual; 0 means no limit");
   }
-  for (const char* name : {"hash_key", "hash_balance"}) {
-    if (pool.scheduler != "hash" && check.written(place + "." + name)) {
-      check.warning(place + "." + name,
-                    "`" + std::string(name) + "` has no effect with the scheduler \"" + pool.scheduler + "\"",
-                    "scheduler = \"hash\"");
-    }
+  const Pool usual;
+  const bool tuned = pool.hash_key != usual.hash_key || pool.hash_balance != usual.hash_balance;
+  if (pool.scheduler != "hash" && tuned) {
+    check.warning(place + (pool.hash_key != usual.hash_key ? ".hash_key" : ".hash_balance"),
+                  "it has no effect with the scheduler \"" + pool.scheduler + "\"", "scheduler = \"hash\"");
   }
   check_retry_on(check, pool, place);
   if (!pool.sticky_cookie.empty() && !is_token(pool.sticky_cookie)) {
