@@ -30,8 +30,7 @@ class OriginSession final : public Pump {
   const base::Endpoint& to() const noexcept { return to_; }
   void retire() noexcept;  // ends after the last stream
 
-  // --- for streams
-  // -----------------------------------------------------------------------------------------------------
+  // --- for streams ---
   void enter(OriginStream& stream) noexcept;
   void leave(OriginStream& stream) noexcept;
 

@@ -54,8 +54,7 @@ void OriginStream::on_timeout() noexcept {
   session_.wake();
 }
 
-// --- the request
-// -------------------------------------------------------------------------------------------------------
+// --- the request ---
 
 bool OriginStream::submit(std::string_view target, std::string_view host, std::optional<std::uint64_t> length,
                           bool content) {
@@ -195,8 +194,7 @@ void OriginStream::give_content(char* to, std::size_t size) {
   taken_.notify();
 }
 
-// --- the answer
-// --------------------------------------------------------------------------------------------------------
+// --- the answer ---
 
 void OriginStream::begin_head(bool) {
   if (have_head_) return;

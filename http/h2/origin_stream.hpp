@@ -29,8 +29,7 @@ class OriginStream final : public Body, private Informer::GoneListener {
   const Fields* trailers() const override { return trailers_.entries() ? &trailers_ : nullptr; }
   void release() noexcept override;
 
-  // --- from nghttp2's callbacks, by the session
-  // --------------------------------------------------------------------------
+  // --- from nghttp2's callbacks, by the session ---
   void begin_head(bool trailers);
   bool add_field(std::string_view name, std::string_view value, bool trailer);
   bool head_complete(bool trailers);

@@ -6,6 +6,11 @@
 #include "http/target.hpp"
 
 namespace genkan::http::h2 {
+namespace {
+
+constexpr std::size_t kUsualText = 512, kUsualFields = 16;  // room that most requests need no more than
+
+}  // namespace
 
 bool RequestHead::add(std::string_view name, std::string_view value, const conf::Http& limits) {
   bytes_ += name.size() + value.size() + 4;  // as it would be in HTTP/1.1
@@ -32,6 +37,10 @@ bool RequestHead::add(std::string_view name, std::string_view value, const conf:
   if (!cookie && ++count_ > limits.max_fields) {
     refuse_ = 431;
     return false;
+  }
+  if (entries_.empty()) {
+    text_.reserve(kUsualText);
+    entries_.reserve(kUsualFields);
   }
   const auto at = static_cast<std::uint32_t>(text_.size());
   text_.append(name).append(value);

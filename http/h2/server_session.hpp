@@ -30,8 +30,7 @@ class ServerSession final : public Session, public Pump {
   void drain() noexcept override;
   void cancel() noexcept override;
 
-  // --- for streams
-  // -----------------------------------------------------------------------------------------------------
+  // --- for streams ---
   Server& server() noexcept { return server_; }
   const base::Endpoint& client() const noexcept { return client_; }
   std::string_view client_text() const noexcept { return client_text_; }

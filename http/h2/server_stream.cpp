@@ -1,12 +1,9 @@
 #include "http/h2/server_stream.hpp"
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <cstring>
 
-#include "base/crypto.hpp"
-#include "base/text.hpp"
 #include "http/h1/framing.hpp"
 #include "http/h2/server_session.hpp"
 
@@ -15,7 +12,6 @@ namespace {
 
 constexpr std::size_t kMaxTrailers = 16 * 1024;
 constexpr std::uint64_t kProgress = 1024;  // bytes within body_timeout, else the client does not really read
-constexpr std::string_view kMethods = "GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS";
 
 bool no_content(int status) noexcept { return status / 100 == 1 || status == 204 || status == 304; }
 
@@ -40,8 +36,7 @@ ServerStream::ServerStream(ServerSession& session, std::int32_t id, SnapshotPtr 
 
 ServerStream::~ServerStream() { give_window_back(); }
 
-// --- what nghttp2 tells
-// ------------------------------------------------------------------------------------------------
+// --- what nghttp2 tells ---
 
 bool ServerStream::add_field(std::string_view name, std::string_view value, bool trailer) {
   if (!trailer) return head_.add(name, value, snapshot_->conf->http);
@@ -106,8 +101,7 @@ void ServerStream::give_content(char* to, std::size_t size) {
   if (out_.empty() && !out_last_) sent_.notify();
 }
 
-// --- the request
-// -------------------------------------------------------------------------------------------------------
+// --- the request ---
 
 net::Task<void> ServerStream::serve(std::unique_ptr<ServerStream> self) {
   ServerStream& s = *self;
@@ -137,38 +131,20 @@ net::Task<void> ServerStream::serve(std::unique_ptr<ServerStream> self) {
   s.session_.stream_ended(s, outcome.complete);
 }
 
-// Fills the request. 0, or the status to refuse with.
-int ServerStream::begin() {
-  Request& r = request_;
-  r.started = Clock::now();
-  r.started_wall = WallClock::now();
-  r.protocol = "HTTP/2.0";
-  r.client = &session_.client();
-  r.client_text = session_.client_text();
-  r.local = &session_.local();
-  r.tls = session_.transport().tls();
-  r.scheme = r.tls ? "https" : "http";
-  r.informer = this;
-  r.keep_alive = snapshot_;
-  session_.server().metrics().requests.add();
-  if (const int status = head_.make(r, snapshot_->conf->http)) return status;
-  return head_.is_tunnel() ? begin_tunnel() : framing();
-}
+// --- the response ---
 
-// RFC 8441: CONNECT with :protocol. Handlers see what HTTP/1.1 would have brought them: a GET that asks for an upgrade
-// (RFC 6455 4.1).
-int ServerStream::begin_tunnel() {
-  Request& r = request_;
-  if (head_.protocol() != "websocket") return 501;
-  tunnel_ = true;
-  r.method = Method::get;
-  r.method_text = "GET";
-  r.upgrade = "websocket";
-  r.tunnel = &body_;
-  std::array<std::uint8_t, 16> key{};
-  base::random_bytes(key);
-  r.fields.set("Sec-WebSocket-Key", base::base64({reinterpret_cast<const char*>(key.data()), key.size()}));
-  return 0;
+net::Task<Result<void>> ServerStream::inform(const ResponseHead& head) {
+  if (closed_) co_return closed_;
+  if (head_sent_ || head.status == 101) co_return Result<void>();
+  if (head.status == 100 && !std::exchange(continue_due_, false)) co_return Result<void>();
+  const std::string status = std::to_string(head.status);
+  Block& block = session_.block();
+  block.clear();
+  block.add(":status", status);
+  block.add(head.fields, false);
+  nghttp2_submit_headers(session_.nghttp(), NGHTTP2_FLAG_NONE, id_, nullptr, block.data(), block.size(), nullptr);
+  session_.wake();
+  co_return Result<void>();
 }
 
 // The backend's answer to the upgrade, as RFC 8441 5 has it. A 2xx that is no change of protocols must not look like
@@ -184,128 +160,6 @@ void ServerStream::translate_switch(Response& response) {
     response.body.reset();
     response = std::move(page);
   }
-}
-
-int ServerStream::framing() {
-  Request& r = request_;
-  const std::uint64_t max = snapshot_->conf->http.max_body;
-  if (const auto text = r.fields.get(FieldId::content_length)) {
-    const auto length = base::parse_uint(*text);  // nghttp2 has seen to it that the content is as long
-    if (!length) return 400;
-    length_ = *length;
-    if (max && *length > max) return 413;
-  }
-  const bool empty = in_ended_ && in_.empty() && trailers_.entries() == 0;
-  if (!empty) {
-    r.body = &body_;
-    if (in_ended_ && !length_ && trailers_.entries() == 0) length_ = in_.size();
-  }
-  if (!r.fields.has(FieldId::expect)) return 0;
-  for (std::size_t i = 0; i < r.fields.entries(); ++i) {
-    if (r.fields.id(i) == FieldId::expect && !base::iequals(r.fields.value(i), "100-continue")) return 417;
-  }
-  r.expects_continue = continue_due_ = r.body != nullptr && !in_ended_;
-  return 0;
-}
-
-// The handler could not make an answer: why not, as HTTP says it.
-int ServerStream::status_of(Error error) const noexcept {
-  if (closed_) return 499;
-  if (body_error_) return body_error_ == Errc::too_large ? 413 : body_error_ == Errc::timed_out ? 408 : 400;
-  session_.server().telemetry().log.error("a request failed inside",
-                                          {{"target", request_.target}, {"error", error.message()}});
-  return 500;
-}
-
-Response ServerStream::refusal(int status) {
-  session_.server().metrics().bad_requests.add();
-  Response response = error_page(request_, status, "");
-  if (status == 405) response.head->fields.add("Allow", kMethods);
-  return response;
-}
-
-bool ServerStream::RequestBody::poll(Result<Chunk>& out) {
-  s_.give_window_back();
-  if (s_.body_error_) {
-    out = s_.body_error_;
-    return true;
-  }
-  if (s_.in_.empty() && !s_.in_ended_) return false;
-  const std::uint64_t max = s_.snapshot_->conf->http.max_body;
-  if (max && s_.received_ > max && !s_.tunnel_) {
-    s_.body_error_ = Errc::too_large;
-    out = s_.body_error_;
-    return true;
-  }
-  s_.current_.swap(s_.in_);
-  s_.in_.clear();
-  s_.unacknowledged_ = s_.current_.size();
-  out = Chunk{s_.current_, s_.in_ended_};
-  return true;
-}
-
-net::Task<Result<Chunk>> ServerStream::RequestBody::fetch() {
-  ServerStream& s = s_;
-  s.fetching_ = true;
-  if (s.continue_due_ && !s.head_sent_) {
-    ResponseHead go_on;
-    go_on.status = 100;
-    const auto informed = co_await s.inform(go_on);
-    if (!informed && !s.body_error_) s.body_error_ = informed.error();
-  }
-  Result<Chunk> chunk = Chunk{};
-  while (!poll(chunk)) {
-    if (!s.tunnel_) {
-      s.session_.loop().wheel().arm(s.read_alarm_, s.session_.loop().now() + s.snapshot_->conf->http.body_timeout);
-    }
-    co_await s.in_ready_;
-    s.session_.loop().wheel().cancel(s.read_alarm_);
-  }
-  s.fetching_ = false;
-  if (s.fetch_ended_.waiting()) {
-    s.fetch_ended_.notify();
-    s.session_.wake();
-  }
-  co_return chunk;
-}
-
-// The client may send again what the handler has taken: RFC 9113 5.2 tied to back-pressure.
-void ServerStream::give_window_back() noexcept {
-  if (unacknowledged_ == 0) return;
-  nghttp2_session_consume(session_.nghttp(), id_, std::exchange(unacknowledged_, 0));
-  session_.wake();
-}
-
-void ServerStream::on_read_stalled() noexcept {
-  if (!body_error_) body_error_ = Errc::timed_out;
-  in_ready_.notify();
-  session_.wake();
-}
-
-net::Task<void> ServerStream::stop_upload() {
-  while (fetching_) {
-    if (!body_error_) body_error_ = Errc::cancelled;
-    in_ready_.notify();
-    session_.wake();
-    co_await fetch_ended_;
-  }
-}
-
-// --- the response
-// ------------------------------------------------------------------------------------------------------
-
-net::Task<Result<void>> ServerStream::inform(const ResponseHead& head) {
-  if (closed_) co_return closed_;
-  if (head_sent_ || head.status == 101) co_return Result<void>();
-  if (head.status == 100 && !std::exchange(continue_due_, false)) co_return Result<void>();
-  const std::string status = std::to_string(head.status);
-  Block& block = session_.block();
-  block.clear();
-  block.add(":status", status);
-  block.add(head.fields, false);
-  nghttp2_submit_headers(session_.nghttp(), NGHTTP2_FLAG_NONE, id_, nullptr, block.data(), block.size(), nullptr);
-  session_.wake();
-  co_return Result<void>();
 }
 
 net::Task<void> ServerStream::answer(Response response, Outcome& outcome) {

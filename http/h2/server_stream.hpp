@@ -29,10 +29,13 @@ class ServerStream final : private Informer {
   ~ServerStream();
   ServerStream(const ServerStream&) = delete;
 
+  // From the free list that frames come from: there is one for each request.
+  static void* operator new(std::size_t size) { return net::detail::allocate_frame(size); }
+  static void operator delete(void* at, std::size_t size) noexcept { net::detail::free_frame(at, size); }
+
   static net::Task<void> serve(std::unique_ptr<ServerStream> self);
 
-  // --- from nghttp2's callbacks, by the session; nothing is resumed inside them
-  // ----------------------------------------
+  // --- from nghttp2's callbacks, by the session; nothing is resumed inside them ---
   bool add_field(std::string_view name, std::string_view value, bool trailer);
   std::size_t head_bytes() const noexcept { return head_.bytes(); }
   void take_data(std::string_view data);

@@ -1,4 +1,5 @@
 """HTTP/2 by hand: frames as bytes, and a client that shows every frame that came. For tests of what no well-behaved client does."""
+import os
 import socket
 import struct
 
@@ -19,6 +20,11 @@ def frame(kind, flags=0, stream=0, payload=b""):
 
 def setting(*pairs):
     return b"".join(struct.pack(">HI", k, v) for k, v in pairs)
+
+
+def room(mib):
+    """Bytes that a program may grow by; a sanitizer keeps what was freed for a while."""
+    return (mib << 20) * (20 if os.environ.get("GENKAN_TEST_SLOW", "1") != "1" else 1)
 
 
 def u32(n):

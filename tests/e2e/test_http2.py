@@ -3,8 +3,8 @@ import subprocess
 import threading
 
 import pytest
-from h2wire import (CANCEL, DATA, END_HEADERS, END_STREAM, GOAWAY, H2, HEADERS, NO_ERROR, PING, REFUSED, RST, SETTINGS, WINDOW, frame, setting,
-                    u32)
+from h2wire import (CANCEL, DATA, END_HEADERS, END_STREAM, GOAWAY, H2, HEADERS, NO_ERROR, PING, REFUSED, RST, SETTINGS, WINDOW, frame, room,
+                    setting, u32)
 from harness import free_port, wait_until
 from wire import raw_http
 
@@ -227,13 +227,13 @@ def test_an_upload_goes_no_faster_than_the_backend_reads(through):
 
     def handler(connection, data):
         assert go_on.wait(30)
-        body_of(connection, data, 8_000_000)
+        body_of(connection, data, 40_000_000)
         connection.sendall(OK)
         return True
     port, _, g = through(handler)
     with H2(port) as c:
         before = g.memory()
-        stream = c.open(c.get(method="PUT", more=[("content-length", "8000000")]), end=False)
+        stream = c.open(c.get(method="PUT", more=[("content-length", "40000000")]), end=False)
         window = {0: 65535, stream: 65535}
         sent = 0
 
@@ -248,12 +248,12 @@ def test_an_upload_goes_no_faster_than_the_backend_reads(through):
         for f in c.frames:
             take(f)
         while not answered:
-            n = min(window[0], window[stream], 16384, 8_000_000 - sent)
+            n = min(window[0], window[stream], 16384, 40_000_000 - sent)
             if n > 0:
                 sent += n
                 window[0] -= n
                 window[stream] -= n
-                c.send(frame(DATA, END_STREAM if sent == 8_000_000 else 0, stream, b"x" * n))
+                c.send(frame(DATA, END_STREAM if sent == 40_000_000 else 0, stream, b"x" * n))
                 continue
             if not go_on.is_set() and c.ping():  # it has said all that it will while the backend stands still
                 for f in c.frames:
@@ -267,8 +267,8 @@ def test_an_upload_goes_no_faster_than_the_backend_reads(through):
             assert one is not None and one.kind != RST
             take(one)
             answered = one.kind == HEADERS
-        assert held < 8_000_000, "the whole upload was taken while the backend read nothing"
-        assert g.memory() - before < 6 << 20
+        assert held < 40_000_000, "the whole upload was taken while the backend read nothing"
+        assert g.memory() - before < room(6)
 
 
 def test_a_client_that_gives_up_ends_the_backends_work(through):

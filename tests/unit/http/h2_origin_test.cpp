@@ -1,0 +1,133 @@
+// HTTP/2 to a backend: our client side against our server side, on one loop over TCP.
+#include <gtest/gtest.h>
+
+#include "../net/telemetry.hpp"
+#include "../net/transport_pair.hpp"
+#include "http/origin.hpp"
+#include "http/server.hpp"
+
+namespace genkan::http {
+namespace {
+
+using namespace net::test;
+
+// Sends back the content, with its size as a trailer where it is asked for.
+class Mirror final : public Handler {
+ public:
+  net::Task<Result<Response>> handle(Request& r) override {
+    std::string content;
+    Result<Chunk> chunk = Chunk{};
+    while (r.body && !chunk->last) {
+      if (!r.body->poll(chunk)) chunk = co_await r.body->fetch();
+      if (!chunk) co_return chunk.error();
+      content += chunk->data;
+    }
+    if (!r.body) content = std::string(r.target);
+    Response response = r.reply(200, "text/plain", std::move(content));
+    response.head->fields.add("X-Method", r.method_text);
+    co_return response;
+  }
+};
+
+class H2OriginTest : public testing::Test {
+ public:
+  H2OriginTest() {
+    auto snapshot = std::make_shared<Snapshot>();
+    snapshot->conf = std::make_shared<conf::Conf>();
+    snapshot->handler = std::make_shared<Mirror>();
+    server = std::make_unique<Server>(loop, seen.telemetry, metrics, snapshot, connections);
+    auto sockets = net::ListenSocket::open(*base::Endpoint::parse("127.0.0.1:0"), 1);
+    EXPECT_TRUE(sockets);
+    listening = std::move(*sockets);
+    to = listening.address();
+    auto accept = [this](std::unique_ptr<net::Transport> t) {
+      ++accepted;
+      server->accept(std::move(t), std::make_shared<Entrance>());
+    };
+    listener = std::make_unique<net::Listener>(loop, listening.fd(0), seen.telemetry, connections, accept);
+    limits.h2 = true;
+  }
+
+  // One exchange; its content, or the error.
+  net::Task<std::string> ask(std::string target, std::string content) {
+    Request r(loop);
+    r.method_text = content.empty() ? "GET" : "POST";
+    r.method = method_of(r.method_text);
+    TextBody* body = content.empty() ? nullptr : new TextBody(std::move(content));
+    const BodyPtr owned(body);
+    r.body = body;
+    r.started = loop.now();
+    OriginPool::Replay replay;
+    auto answer = co_await pool.exchange(r, to, target, "a", limits, replay, false);
+    if (!answer.ok()) co_return "failed: " + answer.failure.error.message();
+    std::string out(answer.response.head->fields.get("x-method").value_or("?"));
+    out += ' ';
+    Result<Chunk> chunk = Chunk{};
+    while (!chunk->last) {
+      if (!answer.response.body->poll(chunk)) chunk = co_await answer.response.body->fetch();
+      if (!chunk) co_return "broke: " + chunk.error().message();
+      out += chunk->data;
+    }
+    co_return out;
+  }
+  static net::Task<void> ask_and_count(H2OriginTest& t, std::string target, std::string content, std::string wanted) {
+    const std::string got = co_await t.ask(std::move(target), std::move(content));
+    EXPECT_TRUE(got == wanted) << got.substr(0, 100);
+    ++t.answered;
+  }
+
+  net::Loop loop{1};
+  Seen seen;
+  ServerMetrics metrics{seen.metrics, "public"};
+  std::shared_ptr<net::ConnectionLimit> connections = std::make_shared<net::ConnectionLimit>();
+  std::unique_ptr<Server> server;
+  net::ListenSocket listening;
+  std::unique_ptr<net::Listener> listener;
+  base::Endpoint to;
+  OriginLimits limits;
+  OriginPool pool{loop};
+  int accepted = 0, answered = 0;
+};
+
+TEST_F(H2OriginTest, many_requests_share_a_connection_and_none_is_left_after_retiring) {
+  auto all = [](H2OriginTest& t) -> net::Task<void> {
+    for (int i = 0; i < 60; ++i) {
+      const std::string content = i % 2 ? pattern(100'000, static_cast<unsigned>(i)) : std::string();
+      const std::string target = "/" + std::to_string(i);
+      net::spawn(t.loop, ask_and_count(t, target, content, content.empty() ? "GET " + target : "POST " + content));
+    }
+    auto wait = until(t.loop, [&] { return t.answered == 60; });
+    const bool done = co_await wait;
+    EXPECT_TRUE(done);
+    EXPECT_EQ(t.accepted, 1);
+    t.pool.retire();
+    auto gone = until(t.loop, [&] { return t.server->sessions() == 0; });
+    const bool ended = co_await gone;
+    EXPECT_TRUE(ended) << "the connection stayed";
+    t.listener.reset();
+  };
+  run(loop, all(*this));
+  EXPECT_EQ(loop.live(), 0u);
+}
+
+TEST_F(H2OriginTest, a_connection_that_ended_is_replaced) {
+  auto all = [](H2OriginTest& t) -> net::Task<void> {
+    auto one = ask_and_count(t, "/one", "", "GET /one");
+    co_await one;
+    t.server->cancel();
+    auto gone = until(t.loop, [&] { return t.server->sessions() == 0; });
+    co_await gone;
+    auto two = ask_and_count(t, "/two", "", "GET /two");
+    co_await two;
+    EXPECT_EQ(t.accepted, 2);
+    t.pool.retire();
+    auto ended = until(t.loop, [&] { return t.server->sessions() == 0; });
+    const bool over = co_await ended;
+    EXPECT_TRUE(over);
+    t.listener.reset();
+  };
+  run(loop, all(*this));
+}
+
+}  // namespace
+}  // namespace genkan::http
