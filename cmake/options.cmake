@@ -19,7 +19,7 @@ if(GENKAN_WERROR)
 endif()
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # g++ 12 reports these for correct code in coroutines and in libstdc++'s own string.
-  add_compile_options(-fcoroutines -Wno-maybe-uninitialized -Wno-restrict -Wno-stringop-overflow -Wno-array-bounds
+  add_compile_options(-fcoroutines -Wno-maybe-uninitialized -Wno-restrict -Wno-stringop-overflow -Wno-stringop-overread -Wno-array-bounds
                       -Wno-dangling-pointer -Wno-mismatched-new-delete)
 endif()
 if(GENKAN_SANITIZE)

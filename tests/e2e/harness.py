@@ -29,6 +29,7 @@ import subprocess
 import time
 from pathlib import Path
 
+import netns
 from wire import Answer, Http, http_get, insecure_tls, raw_exchange, raw_http, read_all, status_of  # noqa: F401 (for tests)
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -99,7 +100,7 @@ class Process:
     def spawn(self, argv, env=None):
         """Appends output to self.out. In the network namespace self.netns when there is one (needs root)."""
         if self.netns:
-            argv = ["ip", "netns", "exec", self.netns, *argv]
+            argv = netns.inside(self.netns, argv)
         with open(self.out, "ab") as out:
             self.child = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
                                           env={**os.environ, **(env or {})}, start_new_session=True)

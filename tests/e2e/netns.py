@@ -8,7 +8,7 @@
         net.unplug("a")                         # the cable: both ends lose their carrier
         net.lose("a", 30)                       # 30 % of what it sends is lost on the way
 
-The names are unique on the machine (host.namespace is what `ip netns exec` and harness.Process(netns=...) take). The
+The names are unique on the machine (host.namespace is what inside() and harness.Process(netns=...) take). The
 switch is a bridge in a namespace of its own, so that nothing appears among the machine's interfaces.
 """
 import atexit
@@ -32,7 +32,18 @@ def missing():
     return None
 
 
+def inside(namespace, argv):
+    """A command in a namespace. Not `ip netns exec`: that makes mounts, which a chroot refuses (its / is no mount point)."""
+    return ["nsenter", f"--net=/run/netns/{namespace}", "--", *map(str, argv)]
+
+
 def _ip(*args):
+    """ip(8); `-n NAMESPACE` first as it takes it."""
+    if args[0] == "-n":
+        done = subprocess.run(inside(args[1], ["ip", *args[2:]]), capture_output=True, text=True)
+        if done.returncode != 0:
+            raise RuntimeError(f"ip {' '.join(args)}: {done.stderr.strip()}")
+        return done.stdout
     done = subprocess.run(["ip", *args], capture_output=True, text=True)
     if done.returncode != 0:
         raise RuntimeError(f"ip {' '.join(args)}: {done.stderr.strip()}")
@@ -45,7 +56,7 @@ class Host:
         self.namespace = f"{net.prefix}{name}"
 
     def argv(self, argv):
-        return ["ip", "netns", "exec", self.namespace, *map(str, argv)]
+        return inside(self.namespace, argv)
 
     def run(self, *argv, check=True, timeout=30):
         done = subprocess.run(self.argv(argv), capture_output=True, text=True, timeout=timeout)
@@ -54,7 +65,7 @@ class Host:
         return done.stdout
 
     def spawn(self, argv, **options):
-        """A Popen whose pid is the program's own (ip replaces itself). Ended with the namespaces."""
+        """A Popen whose pid is the program's own (nsenter replaces itself). Ended with the namespaces."""
         child = subprocess.Popen(self.argv(argv), **options)
         self.net.children.append(child)
         return child
