@@ -1,5 +1,5 @@
-// Addresses that stand for others, and addresses that are written anew: both of the envelope only, the message is not touched.
-// Pure and immutable, made from the configuration.
+// Addresses that stand for others, and addresses that are written anew: both of the envelope only, the message is not
+// touched. Pure and immutable, made from the configuration.
 //
 //   rewrite   the first [[smtp.rewrite]] whose pattern matches the whole address; once, not again on its result
 //   alias     "info@example.org" -> any number of addresses, which may be aliases themselves

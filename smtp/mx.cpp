@@ -44,7 +44,8 @@ MxPlan plan_mx(std::string_view domain, const Result<net::DnsAnswer<net::MxRecor
     const auto limit = here->preference;
     std::erase_if(plan.hosts, [&](const MxHost& h) { return h.preference >= limit; });
     if (plan.hosts.empty())
-      return outcome(MxPlan::Kind::never, "554 5.4.6 the mail hosts of " + std::string(domain) + " lead back to this one");
+      return outcome(MxPlan::Kind::never,
+                     "554 5.4.6 the mail hosts of " + std::string(domain) + " lead back to this one");
   }
   if (plan.hosts.size() > kMaxMxHosts) plan.hosts.resize(kMaxMxHosts);
   return plan;

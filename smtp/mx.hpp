@@ -28,8 +28,8 @@ struct MxPlan {
 
 constexpr std::size_t kMaxMxHosts = 16;
 
-// `records`: the answer to the MX question, or why there was none. `self`: our own name; a host of that name, and what is
-// not better than it, would send the mail back to us.
+// `records`: the answer to the MX question, or why there was none. `self`: our own name; a host of that name, and what
+// is not better than it, would send the mail back to us.
 MxPlan plan_mx(std::string_view domain, const Result<net::DnsAnswer<net::MxRecord>>& records, std::string_view self);
 
 }  // namespace genkan::smtp

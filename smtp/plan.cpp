@@ -5,7 +5,11 @@
 namespace genkan::smtp {
 
 Plan::Plan(conf::ConfPtr c, std::shared_ptr<const net::TlsServer> server, std::shared_ptr<const net::TlsClient> client)
-    : conf(std::move(c)), router(conf->smtp), aliases(conf->smtp), tls_server(std::move(server)), tls_client(std::move(client)) {
+    : conf(std::move(c)),
+      router(conf->smtp),
+      aliases(conf->smtp),
+      tls_server(std::move(server)),
+      tls_client(std::move(client)) {
   const auto& mail = conf->smtp;
   session.hostname = mail.hostname.empty() ? conf->node.name : mail.hostname;
   if (session.hostname.empty()) session.hostname = "localhost";

@@ -1,5 +1,5 @@
-// Where a recipient's mail goes: to the local mailboxes, to a group of relays, to its domain's own mail hosts, or nowhere. A
-// pure table made from the configuration; first match wins, in the order of the file.
+// Where a recipient's mail goes: to the local mailboxes, to a group of relays, to its domain's own mail hosts, or
+// nowhere. A pure table made from the configuration; first match wins, in the order of the file.
 #pragma once
 
 #include <string>

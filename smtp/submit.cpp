@@ -45,7 +45,9 @@ net::Task<Result<std::string>> route_all(Front& front, const Envelope& envelope,
       continue;
     }
     const bool later = resolution.verdict == Verdict::try_later;
-    *why = resolution.verdict == Verdict::relay_denied ? "no route to " : later ? "cannot check now: " : "no such user: ";
+    *why = resolution.verdict == Verdict::relay_denied ? "no route to "
+           : later                                     ? "cannot check now: "
+                                                       : "no such user: ";
     *why += recipient.address;
     co_return failure(later ? Errc::unavailable : Errc::refused);
   }

@@ -208,7 +208,8 @@ net::Task<Result<Reply>> Connection::command(std::string line) {
 }
 
 net::Task<Verdict> Connection::ask_about(std::string address) {
-  const bool ascii = std::all_of(address.begin(), address.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; });
+  const bool ascii =
+      std::all_of(address.begin(), address.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; });
   if (!ascii && !features_.utf8) co_return Verdict::unknown_user;
   std::string line = "MAIL FROM:<>";
   if (!ascii) line += " SMTPUTF8";

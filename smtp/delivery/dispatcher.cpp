@@ -146,7 +146,8 @@ net::Task<void> Dispatcher::run() {
       rows.push_back(std::move(row));
     }
     // One for each domain in the world would be too many.
-    std::erase_if(lanes_, [](const auto& row) { return row.first.starts_with(kMxPrefix) && row.second->forgettable(); });
+    std::erase_if(lanes_,
+                  [](const auto& row) { return row.first.starts_with(kMxPrefix) && row.second->forgettable(); });
     std::lock_guard lock(status_mutex_);
     status_ = std::move(rows);
   }

@@ -53,7 +53,7 @@ struct Shared {
   Hooks hooks;
   DeliveryMetrics metrics;
   std::vector<Dispatcher*> dispatchers;  // by worker; fixed after the start
-  std::unique_ptr<MailLog> mail_log;  // never null
+  std::unique_ptr<MailLog> mail_log;     // never null
   QueueAges ages;
 };
 

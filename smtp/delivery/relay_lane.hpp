@@ -29,7 +29,8 @@ class RelayLane : public Lane {
     Time no_tls_until{};
   };
 
-  // Makes members_ what they are now. False: not to be found out, the lane was paused. `never`: this mail can not be delivered.
+  // Makes members_ what they are now. False: not to be found out, the lane was paused. `never`: this mail can not be
+  // delivered.
   virtual net::Task<bool> find_members(std::string* never);
   void set_connections(std::uint32_t connections);
   void replace_members(std::vector<std::shared_ptr<Member>> members);  // who stays keeps what is known of it

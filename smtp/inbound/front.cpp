@@ -36,7 +36,8 @@ InboundMetrics::InboundMetrics(base::Metrics& metrics)
       octets(metrics.counter("genkan_smtp_received_bytes_total", "Octets of content of accepted messages")),
       refused(metrics.counter("genkan_smtp_refused_total", "Messages refused after their content")),
       recipients_refused(metrics.counter("genkan_smtp_recipients_refused_total", "Recipients refused")),
-      filter_failures(metrics.counter("genkan_smtp_filter_failures_total", "Messages that a filter could not be asked about")) {}
+      filter_failures(
+          metrics.counter("genkan_smtp_filter_failures_total", "Messages that a filter could not be asked about")) {}
 
 Front::Front(net::Loop& l, std::size_t i, Shared& s, ClientCounts& c, InboundMetrics& m, PlanPtr p)
     : loop(l),
@@ -52,7 +53,8 @@ Front::Front(net::Loop& l, std::size_t i, Shared& s, ClientCounts& c, InboundMet
 
 void Front::set_rates() {
   const auto rate = [this](std::uint32_t per_minute) {
-    const auto share = static_cast<double>(per_minute) / static_cast<double>(std::max<std::size_t>(1, shared.dispatchers.size()));
+    const auto share =
+        static_cast<double>(per_minute) / static_cast<double>(std::max<std::size_t>(1, shared.dispatchers.size()));
     net::Rate result;
     result.per_second = share / 60;
     result.burst = std::max(1.0, share);

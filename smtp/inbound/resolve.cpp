@@ -1,4 +1,5 @@
-// Who really gets the mail for an address: rewriting, aliases, routes, local users, catch-alls, and the next hop's own word.
+// Who really gets the mail for an address: rewriting, aliases, routes, local users, catch-alls, and the next hop's own
+// word.
 #include <algorithm>
 #include <deque>
 #include <set>

@@ -227,8 +227,7 @@ net::Task<bool> ServerSession::store() {
   bool hold = false;
   if (!plan_->smtp().milters.empty() && meta.envelope.body != BodyType::binary) {
     auto subject = filter_subject(name);
-    const auto filtered =
-        co_await filter_message(front_, std::move(subject), *intake_, meta.envelope.sender, items_);
+    const auto filtered = co_await filter_message(front_, std::move(subject), *intake_, meta.envelope.sender, items_);
     if (filtered.kind != FilterResult::Kind::take) co_return not_taken(filtered, name);
     meta.dot_lines = meta.dot_lines || filtered.changed;
     meta.eight_bit = meta.eight_bit || filtered.changed;

@@ -5,9 +5,7 @@
 
 namespace genkan::smtp {
 
-bool ServerSession::exempt() const {
-  return trusted_ || entrance_->submission || plan_->allow_from.contains(ip_);
-}
+bool ServerSession::exempt() const { return trusted_ || entrance_->submission || plan_->allow_from.contains(ip_); }
 
 // What lists in DNS say of the client, whoever that is now.
 net::Task<void> ServerSession::look_up() {
@@ -25,9 +23,10 @@ net::Task<bool> ServerSession::screen() {
   co_await look_up();
   if (policy.pregreet_wait == std::chrono::milliseconds(0) || transport_->tls()) co_return false;
   transport_->read_deadline(until);
-  const auto talked = co_await transport_->readable();
+  char first = 0;
+  const auto talked = co_await transport_->read_some(&first, 1);
   transport_->read_deadline(Time::max());
-  co_return talked.has_value();
+  co_return talked.has_value();  // or gone: nothing is lost with the octet
 }
 
 // At RCPT; true: `want` and the reply are there already. Postmaster is always reached (RFC 5321 4.5.1).

@@ -17,8 +17,8 @@
 #include "smtp/inbound/filter.hpp"
 #include "smtp/inbound/front.hpp"
 #include "smtp/inbound/intake.hpp"
-#include "smtp/policy/dnsbl.hpp"
 #include "smtp/line.hpp"
+#include "smtp/policy/dnsbl.hpp"
 #include "smtp/session.hpp"
 
 namespace genkan::smtp {

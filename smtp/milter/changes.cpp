@@ -1,5 +1,5 @@
-// Headers as filters see them, and their changes carried out. Every line that is made here ends in CRLF, whatever the filter
-// sent: a bare CR or LF in a value would be a way around what smtp/content.hpp refuses.
+// Headers as filters see them, and their changes carried out. Every line that is made here ends in CRLF, whatever the
+// filter sent: a bare CR or LF in a value would be a way around what smtp/content.hpp refuses.
 #include <algorithm>
 
 #include "base/text.hpp"

@@ -15,7 +15,8 @@ std::string path(std::string_view address) { return "<" + std::string(address) +
 
 }  // namespace
 
-net::Task<Result<MilterOutcome>> MilterClient::check(base::Endpoint to, const MilterSubject& subject, std::string* why) {
+net::Task<Result<MilterOutcome>> MilterClient::check(base::Endpoint to, const MilterSubject& subject,
+                                                     std::string* why) {
   auto connected = co_await net::connect(loop_, std::move(to), loop_.now() + timeout_);
   if (!connected) {
     *why = connected.error().message();
@@ -70,7 +71,8 @@ net::Task<Result<void>> MilterClient::introduce(const MilterSubject& subject) {
 net::Task<Result<void>> MilterClient::envelope(const MilterSubject& subject) {
   Result<void> done;
   if (wants(kNoMail)) {
-    auto packets = milter_macros('M', {{"i", subject.id}, {"{auth_authen}", subject.user}, {"{mail_addr}", subject.sender}});
+    auto packets =
+        milter_macros('M', {{"i", subject.id}, {"{auth_authen}", subject.user}, {"{mail_addr}", subject.sender}});
     packets += milter_packet('M', path(subject.sender));
     done = co_await step(std::move(packets), !wants(kSilentMail));
   }

@@ -1,9 +1,9 @@
-// One message shown to one filter (rspamd, OpenDKIM, ClamAV ...) at the end of its content, on one loop: connect, negotiate,
-// who the client is, envelope, header, body, and what the filter says. A connection for each message: filters are near, and a
-// filter that is stuck in one message does not hold up others.
+// One message shown to one filter (rspamd, OpenDKIM, ClamAV ...) at the end of its content, on one loop: connect,
+// negotiate, who the client is, envelope, header, body, and what the filter says. A connection for each message:
+// filters are near, and a filter that is stuck in one message does not hold up others.
 //
-// All steps come at the end of the content: a recipient or sender that a filter refuses is a message that it refuses, because
-// the client was told 250 before.
+// All steps come at the end of the content: a recipient or sender that a filter refuses is a message that it refuses,
+// because the client was told 250 before.
 #pragma once
 
 #include <memory>

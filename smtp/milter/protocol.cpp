@@ -6,8 +6,8 @@ namespace genkan::smtp {
 namespace {
 
 constexpr std::uint32_t kVersion = 6;
-constexpr std::uint32_t kActions = 0xff;      // all changes but a list of macros of its own
-constexpr std::uint32_t kSteps = 0x1fffff;    // everything up to kLeadingSpace
+constexpr std::uint32_t kActions = 0xff;    // all changes but a list of macros of its own
+constexpr std::uint32_t kSteps = 0x1fffff;  // everything up to kLeadingSpace
 constexpr std::uint32_t kOldestVersion = 2;
 
 void put32(std::string& out, std::uint32_t value) {

@@ -1,5 +1,6 @@
-// The milter protocol, version 6, as a mail server speaks it: packets out, packets in, and what the filter's answers mean.
-// Pure; what comes from the filter is hostile as every peer's words. As libmilter defines it (mfapi.h, mfdef.h of sendmail).
+// The milter protocol, version 6, as a mail server speaks it: packets out, packets in, and what the filter's answers
+// mean. Pure; what comes from the filter is hostile as every peer's words. As libmilter defines it (mfapi.h, mfdef.h of
+// sendmail).
 //
 //   packet: length u32 (big endian, of what follows), command u8, data
 #pragma once
@@ -42,10 +43,18 @@ enum MilterStep : std::uint32_t {
 
 // What a filter asks to be changed at the end of the message.
 struct MilterChange {
-  enum class Kind { add_header, insert_header, change_header, replace_body, add_recipient, remove_recipient, change_sender };
+  enum class Kind {
+    add_header,
+    insert_header,
+    change_header,
+    replace_body,
+    add_recipient,
+    remove_recipient,
+    change_sender
+  };
   Kind kind = Kind::add_header;
-  std::uint32_t index = 0;   // insert_header: place; change_header: which of that name, from 1
-  std::string name, value;   // header; change_header with an empty value: remove. Else the address or octets in value
+  std::uint32_t index = 0;  // insert_header: place; change_header: which of that name, from 1
+  std::string name, value;  // header; change_header with an empty value: remove. Else the address or octets in value
 };
 
 struct MilterPacket {
@@ -55,15 +64,15 @@ struct MilterPacket {
 
 // What an answer means for the message.
 enum class MilterAnswer {
-  go_on,     // continue
-  accept,    // take it, ask no more
+  go_on,   // continue
+  accept,  // take it, ask no more
   reject,
   tempfail,
-  reply,     // with words of the filter's own
-  discard,   // say 250 and throw it away
-  skip,      // no more of this kind of packet
-  wait,      // still working: the time begins anew
-  change,    // a MilterChange, or quarantine
+  reply,    // with words of the filter's own
+  discard,  // say 250 and throw it away
+  skip,     // no more of this kind of packet
+  wait,     // still working: the time begins anew
+  change,   // a MilterChange, or quarantine
 };
 
 std::string milter_packet(char command, std::string_view data = {});

@@ -1,9 +1,10 @@
-// The mail log: one line for every event of every message, never summed up, so that "where is my mail" has an answer. Apart
-// from the log of the program, which names a busy server's messages only by example. docs/smtp.md lists the events.
+// The mail log: one line for every event of every message, never summed up, so that "where is my mail" has an answer.
+// Apart from the log of the program, which names a busy server's messages only by example. docs/smtp.md lists the
+// events.
 //
-// Lines are as in the program's log, text or JSON; whatever a stranger writes into an address stays one line. The file has a
-// writer thread of its own: a worker never waits for it, and lines that the disk cannot keep up with are dropped and counted
-// (genkan_smtp_log_dropped_total).
+// Lines are as in the program's log, text or JSON; whatever a stranger writes into an address stays one line. The file
+// has a writer thread of its own: a worker never waits for it, and lines that the disk cannot keep up with are dropped
+// and counted (genkan_smtp_log_dropped_total).
 #pragma once
 
 #include <initializer_list>

@@ -51,7 +51,8 @@ net::Task<DnsblVerdict> ask_dnsbls(net::Loop& loop, net::Resolver& resolver, bas
   auto asking = std::make_shared<Asking>(loop);
   asking->open = lists.size();
   asking->listed.resize(lists.size());
-  for (std::size_t i = 0; i < lists.size(); ++i) net::spawn(loop, ask_one(resolver, dnsbl_name(ip, lists[i].zone), asking, i));
+  for (std::size_t i = 0; i < lists.size(); ++i)
+    net::spawn(loop, ask_one(resolver, dnsbl_name(ip, lists[i].zone), asking, i));
   co_await asking->all;
   for (std::size_t i = 0; i < lists.size(); ++i) {
     if (!asking->listed[i]) continue;

@@ -66,8 +66,8 @@ std::string greylist_key(const base::IpAddress& ip, std::string_view sender, std
 
 Result<std::unique_ptr<Greylist>> Greylist::open(const std::string& file) {
   ::sqlite3* db = nullptr;
-  const int opened = ::sqlite3_open_v2(file.c_str(), &db,
-                                       SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
+  const int opened =
+      ::sqlite3_open_v2(file.c_str(), &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
   std::unique_ptr<Greylist> list(new Greylist(db));
   if (opened != SQLITE_OK) return Errc::unavailable;
   ::sqlite3_busy_timeout(db, 5000);

@@ -1,6 +1,6 @@
 // room: smtp
-// What a filter may say: packets in any pieces, answers, and changes carried out on a message. Whatever it sends, the message
-// that comes out has no CR or LF alone in it, and its body begins where the changes say.
+// What a filter may say: packets in any pieces, answers, and changes carried out on a message. Whatever it sends, the
+// message that comes out has no CR or LF alone in it, and its body begins where the changes say.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>

@@ -49,8 +49,9 @@ TEST(MilterProtocol, RefusesPacketsThatCannotBe) {
   EXPECT_FALSE(read_negotiation(packet('O', be32(99) + be32(0) + be32(0))));
   EXPECT_FALSE(read_negotiation(packet('O', be32(6) + be32(0) + be32(0x80000000u)))) << "a step that we do not do";
   EXPECT_EQ(*read_negotiation(packet('O', be32(6) + be32(1) + be32(kNoBody))), static_cast<std::uint32_t>(kNoBody));
-  for (const auto& bad : {packet('Z'), packet('h'), packet('i', "abc"), packet('m', be32(1) + std::string("a:b\0c\0", 6)),
-                          packet('h', std::string("a\r\nb\0c\0", 7)), packet('+')}) {
+  for (const auto& bad :
+       {packet('Z'), packet('h'), packet('i', "abc"), packet('m', be32(1) + std::string("a:b\0c\0", 6)),
+        packet('h', std::string("a\r\nb\0c\0", 7)), packet('+')}) {
     EXPECT_FALSE(read_answer(bad)) << bad.command;
   }
 }
@@ -79,18 +80,20 @@ TEST(MilterHeader, FieldsAreSplitAndFoldsKept) {
 }
 
 TEST(MilterChanges, AreCarriedOutInOrder) {
-  const auto out = changed_content(kMail,
-                                   {change(Kind::insert_header, 0, "Top", "t"), change(Kind::change_header, 2, "A", "new"),
-                                    change(Kind::change_header, 1, "b", ""), change(Kind::add_header, 0, "End", "x\n y\nz")},
-                                   false);
+  const auto out =
+      changed_content(kMail,
+                      {change(Kind::insert_header, 0, "Top", "t"), change(Kind::change_header, 2, "A", "new"),
+                       change(Kind::change_header, 1, "b", ""), change(Kind::add_header, 0, "End", "x\n y\nz")},
+                      false);
   EXPECT_EQ(out, "Top: t\r\nA: 1\r\nA: new\r\nEnd: x\r\n y\r\n z\r\n\r\nbody\r\n");
 }
 
 TEST(MilterChanges, NeverMakeABareNewlineOrASecondHeader) {
-  const auto out = changed_content(kMail,
-                                   {change(Kind::add_header, 0, "X", "a\r\n\r\nEvil: b\rc"),
-                                    change(Kind::replace_body, 0, "", "one\ntwo\r"), change(Kind::replace_body, 0, "", "\nthree")},
-                                   false);
+  const auto out =
+      changed_content(kMail,
+                      {change(Kind::add_header, 0, "X", "a\r\n\r\nEvil: b\rc"),
+                       change(Kind::replace_body, 0, "", "one\ntwo\r"), change(Kind::replace_body, 0, "", "\nthree")},
+                      false);
   std::size_t body = 0;
   for (const auto& field : header_fields(out, body)) EXPECT_NE(field.name, "Evil");
   for (std::size_t i = 0; i < out.size(); ++i) {

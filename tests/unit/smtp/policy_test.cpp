@@ -48,8 +48,10 @@ TEST(GreylistRule, ASecondTryMustComeWithinTheWindow) {
 TEST(GreylistKey, IsTheNetworkAndLeavesOutWhatListsChange) {
   EXPECT_EQ(greylist_key(ip("192.0.2.7"), "Bounce-123-a45+x@L.example", "U@h.example"),
             greylist_key(ip("192.0.2.200"), "bounce-9-a7+y@l.example", "u@H.example"));
-  EXPECT_NE(greylist_key(ip("192.0.2.7"), "a@l.example", "u@h.example"), greylist_key(ip("192.0.3.7"), "a@l.example", "u@h.example"));
-  EXPECT_NE(greylist_key(ip("192.0.2.7"), "", "u@h.example"), greylist_key(ip("192.0.2.7"), "a@l.example", "u@h.example"));
+  EXPECT_NE(greylist_key(ip("192.0.2.7"), "a@l.example", "u@h.example"),
+            greylist_key(ip("192.0.3.7"), "a@l.example", "u@h.example"));
+  EXPECT_NE(greylist_key(ip("192.0.2.7"), "", "u@h.example"),
+            greylist_key(ip("192.0.2.7"), "a@l.example", "u@h.example"));
 }
 
 TEST(GreylistStore, KeepsWhatItSawOverARestart) {

@@ -22,7 +22,8 @@ Records records(std::vector<std::pair<int, std::string>> rows) {
 }
 
 TEST(Mx, WithoutARecordTheDomainIsItsOwnHost) {
-  for (const Result<Records>& answer : {Result<Records>(Records()), Result<Records>(make_error_code(Errc::not_found))}) {
+  for (const Result<Records>& answer :
+       {Result<Records>(Records()), Result<Records>(make_error_code(Errc::not_found))}) {
     const auto plan = plan_mx("a.example", answer, "mx.example");
     ASSERT_EQ(plan.kind, MxPlan::Kind::hosts);
     ASSERT_EQ(plan.hosts.size(), 1u);
