@@ -177,14 +177,18 @@ class Session:
     def finish(self, content):
         mail, self.current = self.current, None
         mail.content = content
+        keep = self.hop.answers.get("keep")  # the message counts even if a scripted answer hangs up
+        if keep:
+            self.keep(mail)
         if not self.scripted(".", mail):
-            with self.hop.lock:
-                self.hop.mails.append(mail)
+            if not keep:
+                self.keep(mail)
             for _ in mail.rcpts if self.hop.lmtp else [1]:
                 self.say("250 2.0.0 taken")
-        elif self.hop.answers.get("keep"):
-            with self.hop.lock:
-                self.hop.mails.append(mail)
+
+    def keep(self, mail):
+        with self.hop.lock:
+            self.hop.mails.append(mail)
 
 
 def make_certificate(folder, name="hop.example"):
