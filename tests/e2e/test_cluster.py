@@ -55,12 +55,15 @@ enabled = true
         self.hogs = []
 
     def start(self):
-        self.spawn(["unshare", "--pid", "--fork", "--mount-proc", "--kill-child", program(), "agent", "-c", str(self.file)])
+        # Not --mount-proc: that first makes / private, which a chroot refuses (its / is no mount point).
+        own_proc = 'mount --make-private /proc && mount -t proc proc /proc && exec "$@"'
+        self.spawn(["unshare", "--pid", "--fork", "--mount", "--propagation", "unchanged", "--kill-child", "sh", "-c", own_proc, "sh",
+                    program(), "agent", "-c", str(self.file)])
         return self
 
     def hog(self, processes=3):
         hog = Inside(f"hog-{self.host.name}", self.folder)
-        hog.spawn(["nsenter", "-t", str(self.inside()), "-p", "-m", "stress-ng", "--cpu", str(processes), "--timeout", "120s"])
+        hog.spawn(["nsenter", "-t", str(self.inside()), "-p", "-m", "-r", "stress-ng", "--cpu", str(processes), "--timeout", "120s"])
         self.hogs.append(hog)
         return hog
 
