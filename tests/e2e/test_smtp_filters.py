@@ -86,8 +86,8 @@ def made():
         one.stop()
 
 
-def filtered(port, hop, *filters, more=""):
-    rows = "".join(f'[[smtp.milter]]\naddress = "127.0.0.1:{f.port if hasattr(f, "port") else f}"\ntimeout = "1s"\n{more}\n' for f in filters)
+def filtered(port, hop, *filters, more="", timeout="20s"):
+    rows = "".join(f'[[smtp.milter]]\naddress = "127.0.0.1:{f.port if hasattr(f, "port") else f}"\ntimeout = "{timeout}"\n{more}\n' for f in filters)
     return site(port, [(hop.port, 10)]) + rows
 
 
@@ -195,7 +195,7 @@ BROKEN = {"closes": lambda s: s.shutdown(socket.SHUT_RDWR), "hangs": hang, "talk
 def test_a_broken_filter_does_what_the_site_decided(genkan, made, how, on_error, answer):
     hop, port = made(Hop), free_port()
     one = free_port() if how == "is not there" else made(Filter, BROKEN[how])
-    g = genkan(filtered(port, hop, one, more=f'on_error = "{on_error}"'))
+    g = genkan(filtered(port, hop, one, more=f'on_error = "{on_error}"', timeout="1s"))
     assert send(port).startswith(answer)
     assert g.metrics()["genkan_smtp_filter_failures_total"] == 1
     if on_error == "accept":
@@ -238,7 +238,7 @@ PidFile {self.folder}/pid
 @pytest.mark.parametrize("size", [0, 600_000])
 def test_a_real_opendkim_signs_and_the_signature_is_good_at_the_next_hop(genkan, made, size):
     signer, hop, port = made(OpenDkim), made(Hop), free_port()
-    genkan(filtered(port, hop, signer).replace('timeout = "1s"', 'timeout = "20s"'))
+    genkan(filtered(port, hop, signer))
     content = b"From: <s@client.example>\r\nTo: <u@next.example>\r\nSubject: =?utf-8?q?x?=\r\n folded  twice\r\nDate: Mon, 23 Nov 2026 00:00:00 +0000\r\n\r\n"
     content += b"..dots and  spaces \r\n\r\n" + (b"y" * 98 + b"\r\n") * (size // 100)
     assert send(port, content).startswith("250")
