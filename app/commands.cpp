@@ -19,6 +19,7 @@ struct Options {
   std::string docs = "directives";
   std::string name, display;
   QueueFilter queue;
+  ExplainOptions explain;
   bool json = false;
 };
 using OptionsPtr = std::shared_ptr<Options>;
@@ -78,6 +79,19 @@ void add_queue_commands(CLI::App& cli, const OptionsPtr& o, int& status) {
     command->add_flag("--json", o->json, "Print JSON");
     command->callback([o, &status, name] { status = command_queue(o->file, name, o->queue, o->json); });
   }
+}
+
+void add_explain_command(CLI::App& cli, const OptionsPtr& o, int& status) {
+  auto* explain = cli.add_subcommand("explain", "Say which route takes a request, and why the others do not");
+  config_option(explain, o);
+  explain->add_option("url", o->explain.url, "Such as https://example.org/path?query")->type_name("URL")->required();
+  explain->add_option("-H,--header", o->explain.headers, "A field of the request, \"Name: value\"; any number of them")
+      ->allow_extra_args(false);
+  explain->add_option("--method", o->explain.method, "Its method")->capture_default_str();
+  explain->add_option("--from", o->explain.from, "The client's address")->capture_default_str();
+  explain->add_option("--tls-version", o->explain.tls_version, "With https: the TLS version")->capture_default_str();
+  explain->add_option("--certificate", o->explain.certificate, "With https: the subject of the client's certificate");
+  explain->callback([o, &status] { status = command_explain(o->file, o->explain); });
 }
 
 }  // namespace
@@ -144,6 +158,7 @@ std::shared_ptr<CLI::App> command_line(int& status) {
   show->add_flag("--json", o->json, "Print JSON");
   show->callback([o, &status] { status = command_status(o->file, o->json); });
 
+  add_explain_command(cli, o, status);
   add_user_commands(cli, o, status);
   add_queue_commands(cli, o, status);
 

@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace CLI {
 class App;
@@ -30,6 +31,12 @@ struct QueueFilter {
 // `verb`: list, show, retry, hold, release, delete, bounce, shape.
 int command_queue_shape(const std::string& file, bool as_json);
 int command_queue(const std::string& file, const std::string& verb, const QueueFilter& filter, bool as_json);
+
+struct ExplainOptions {
+  std::string url, method = "GET", from = "127.0.0.1", tls_version = "1.3", certificate;
+  std::vector<std::string> headers;  // "Name: value"
+};
+int command_explain(const std::string& file, const ExplainOptions& options);
 
 constexpr const char* kDefaultFile = "/etc/genkan/genkan.toml";
 

@@ -7,8 +7,7 @@
 #include "base/crypto.hpp"
 #include "base/file.hpp"
 #include "http/router.hpp"
-#include "proxy/fixed.hpp"
-#include "proxy/static_files.hpp"
+#include "proxy/chain.hpp"
 
 namespace genkan::app {
 namespace {
@@ -23,6 +22,7 @@ Web::Web(net::Workers& workers, base::Telemetry& telemetry, cluster::Cluster& cl
       cluster_(cluster),
       server_metrics_(telemetry.metrics, "public"),
       forward_metrics_(telemetry.metrics),
+      limits_(telemetry),
       files_(kFileThreads) {}
 
 Web::~Web() = default;
@@ -91,26 +91,6 @@ std::string Web::sticky_key(const conf::Conf& conf, const conf::Pool& pool) {
   return made;
 }
 
-std::shared_ptr<http::Handler> Web::route_handler(const conf::Conf& conf, const conf::Route& route) {
-  std::shared_ptr<http::Handler> handler;
-  if (!route.redirect.empty()) {
-    handler = std::make_shared<proxy::Redirect>(route.redirect, route.status ? static_cast<int>(route.status) : 302);
-  } else if (!route.root.empty()) {
-    handler = std::make_shared<proxy::StaticFiles>(route.root, route.path_prefix, files_);
-  } else if (!route.pool.empty()) {
-    const conf::Pool* pool = conf.find_pool(route.pool);
-    if (pool->webmail) {
-      if (webmail_) return webmail_;
-      return std::make_shared<proxy::FixedAnswer>(503, "Webmail is switched off ([webmail] enabled).\n");
-    }
-    handler = forward_to(conf, *pool, route.host_to_backend);
-  } else {
-    handler = std::make_shared<proxy::FixedAnswer>(static_cast<int>(route.status ? route.status : 200), route.body);
-  }
-  if (route.cache) handler = std::make_shared<cache::CacheHandler>(cache_, handler, conf.cache, conf.http.server_name);
-  return handler;
-}
-
 Result<http::SnapshotPtr> Web::build(conf::ConfPtr conf, std::string& why) {
   auto snapshot = std::make_shared<http::Snapshot>();
   snapshot->conf = conf;
@@ -123,8 +103,16 @@ Result<http::SnapshotPtr> Web::build(conf::ConfPtr conf, std::string& why) {
     snapshot->tls = std::move(*tls);
   }
   if (auto applied = cluster_.apply(*conf, Clock::now(), why); !applied) return applied.error();
+  auto forward = [this, &conf](const conf::Pool& pool, const std::string& host) {
+    return forward_to(*conf, pool, host);
+  };
+  proxy::ChainBuilder chains({forward, telemetry_, files_, limits_, cache_, webmail_}, *conf);
   std::vector<std::shared_ptr<http::Handler>> handlers;
-  for (const auto& route : conf->routes) handlers.push_back(route_handler(*conf, route));
+  for (const auto& route : conf->routes) {
+    auto handler = chains.make(route, why);
+    if (!handler) return handler.error();
+    handlers.push_back(std::move(*handler));
+  }
   auto router = http::Router::make(conf->routes, std::move(handlers), why);
   if (!router) return router.error();
   snapshot->handler = std::move(*router);

@@ -18,6 +18,7 @@
 #include "net/workers.hpp"
 #include "proxy/access_log.hpp"
 #include "proxy/forward.hpp"
+#include "proxy/limits.hpp"
 
 namespace genkan::app {
 
@@ -54,7 +55,6 @@ class Web {
   };
   std::shared_ptr<proxy::Forward> forward_to(const conf::Conf& conf, const conf::Pool& pool, const std::string& host);
   std::string sticky_key(const conf::Conf& conf, const conf::Pool& pool);
-  std::shared_ptr<http::Handler> route_handler(const conf::Conf& conf, const conf::Route& route);
   Result<std::unique_ptr<Listening>> open_one(const base::Endpoint& address, const conf::Listen& listen,
                                               std::string& why);
   void listen_on(Listening& listening);
@@ -65,6 +65,7 @@ class Web {
   http::ServerMetrics server_metrics_;
   proxy::ForwardMetrics forward_metrics_;
   proxy::OriginPools origins_;
+  proxy::Limits limits_;
   net::Offload files_;
   std::shared_ptr<cache::Cache> cache_;
   std::shared_ptr<base::LineFile> access_file_;

@@ -63,8 +63,21 @@ const std::string& Pattern::source() const {
   return impl_ ? impl_->source : kNone;
 }
 
+namespace {
+
+// Room for the automaton of thousands of patterns; used as it is needed. RE2's own 8 MiB end at some 5,000.
+constexpr std::int64_t kSetMemory = 256 << 20;
+
+re2::RE2::Options set_options() {
+  auto o = options(false);
+  o.set_max_mem(kSetMemory);
+  return o;
+}
+
+}  // namespace
+
 struct PatternSet::Impl {
-  Impl() : set(options(false), re2::RE2::UNANCHORED) {}
+  Impl() : set(set_options(), re2::RE2::UNANCHORED) {}
   re2::RE2::Set set;
   std::vector<std::unique_ptr<re2::RE2>> single;  // used one by one should the automaton run out of its memory budget
   bool compiled = false;

@@ -22,13 +22,13 @@ def _nginx(name, port, http, workers, cpus):
     return Server(name, [NGINX, "-p", base, "-c", conf, "-e", base / "error.log"], port, cpus)
 
 
-def origin(size=1024, workers=1, cpus=None):
+def origin(size=1024, workers=1, cpus=None, address="127.0.0.1"):
     """An nginx that answers / with `size` bytes from a file it keeps open."""
     port = free_port()
     page = write(f"www/{size}", ("0123456789abcde\n" * (size // 16 + 1))[:size])
     return _nginx("origin", port, f"""
         access_log off; sendfile on; tcp_nopush on; open_file_cache max=100 inactive=1h; open_file_cache_valid 1h;
-        server {{ listen 127.0.0.1:{port} reuseport backlog=4096; location / {{ root {page.parent}; try_files /{size} =404; }} }}
+        server {{ listen {address}:{port} reuseport backlog=4096; location / {{ root {page.parent}; try_files /{size} =404; }} }}
     """, workers, cpus)
 
 

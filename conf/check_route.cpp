@@ -97,9 +97,6 @@ void check_split(Checker& check, const Route& route, const std::string& place) {
     if (!split.cookie.empty()) {
       check_named_patterns(check, {split.cookie}, here + ".cookie", "cookie", "\"canary: ^1$\"");
     }
-    if (split.weight == 0 && split.header.empty() && split.cookie.empty()) {
-      check.warning(here, "nothing goes to this pool: it has neither `weight` nor `header` nor `cookie`");
-    }
   }
   if (weights > 100) check.error(place, "the weights of this route's [[route.split]] are more than 100 per cent");
   if (!route.splits.empty() && route.pool.empty()) check.error(place, "[[route.split]] needs `pool`");

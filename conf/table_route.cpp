@@ -1,6 +1,6 @@
 // Rows of [[route]]: conditions and actions. What stands around an action is in table_route_layers.cpp.
-#include "conf/table.hpp"
 #include "conf/table_route.hpp"
+#include "conf/table.hpp"
 
 namespace genkan::conf {
 
@@ -57,7 +57,8 @@ void actions(SectionOf<Route>& s) {
   s.row("body", &Route::body, text(), "With `status`: the answer's content.");
   s.row("root", &Route::root, unset(path(), "none"),
         "Action: answer with the files below this folder; `path_prefix` is taken off first.");
-  s.row("index", &Route::index, list_of(text()), "With `root`: the files that answer for a folder, the first there is.");
+  s.row("index", &Route::index, list_of(text()),
+        "With `root`: the files that answer for a folder, the first there is.");
   s.row("try_files", &Route::try_files, unset(list_of(text()), "[\"{path}\"]"),
         "With `root`: what to look for instead of the path, in this order, with placeholders: [\"{path}\", "
         "\"/index.html\"] for a page that does its own routing.");
@@ -72,7 +73,7 @@ void actions(SectionOf<Route>& s) {
 Section split_section() {
   SectionOf<RouteSplit> s(
       "With `pool`: a share of the route's requests for another pool (canary). The rest goes to the route's own pool.");
-  s.row("pool", &RouteSplit::pool, required(text(), "\"canary\""), "The other [[pool]].");
+  s.row("pool", &RouteSplit::pool, required(text(), "\"app\""), "The other [[pool]].");
   s.row("weight", &RouteSplit::weight, number(0, 100), "Its share in per cent.");
   s.row("header", &RouteSplit::header, unset(text(), "none"),
         "\"Name: pattern\": requests with such a field go there in any case.");

@@ -20,7 +20,7 @@ Section fields_section(std::string_view help) {
 Section basic_section() {
   SectionOf<RouteBasic> s("HTTP Basic authentication: name and password from a file.");
   s.row("file", &RouteBasic::file, unset(path(), "none"),
-        "File of htpasswd: name:hash in each line, with bcrypt, SHA-crypt, yescrypt, Argon2 or {SHA} hashes.");
+        "File of htpasswd: name:hash in each line, with bcrypt, SHA-crypt, yescrypt or Argon2 hashes.");
   s.row("realm", &RouteBasic::realm, text(), "What the browser shows with its question.");
   return s.take();
 }
@@ -117,7 +117,8 @@ Section limit_section() {
         "Who shares a bucket: \"{network}\" (the client's /24 of IPv4 or /64 of IPv6), \"{client}\" (one address), "
         "\"{header:X-Api-Key}\", \"{cookie:session}\", or any text of placeholders. Requests for which it is empty are "
         "not limited.");
-  s.row("rate", &Limit::rate, unset(text(), "no limit"), "Requests on average: \"10/s\", \"600/m\", \"5000/h\".");
+  s.row("rate", &Limit::rate, example(unset(text(), "no limit"), "\"10/s\""),
+        "Requests on average: \"10/s\", \"600/m\", \"5000/h\".");
   s.row("burst", &Limit::burst, number(0, 1'000'000),
         "Requests at once before the rate holds. 0: as many as come in a second.");
   s.row("concurrent", &Limit::concurrent, number(0, 1'000'000), "Requests in work at once; 0: no limit.");
@@ -128,7 +129,8 @@ Section limit_section() {
 
 Section compression_section() {
   SectionOf<Compression> s(
-      "Compression of responses on their way to the client, where the client accepts it and the backend did not do it.");
+      "Compression of responses on their way to the client, where the client accepts it and the backend did not do "
+      "it.");
   s.row("enabled", &Compression::enabled, flag(), "Compress, on every route that does not say `compress = false`.");
   s.row("encodings", &Compression::encodings, list_of(words({"br", "zstd", "gzip"})),
         "What to use; the first one wins where the client has no preference.");

@@ -153,6 +153,7 @@ struct Request {
   ResponseHead& reply_head(int status);
   Response reply(int status);  // no content
   Response reply(int status, std::string_view content_type, std::string text);
+  bool is_own(const ResponseHead* head) const noexcept { return head == &reply_head_; }  // a local answer's
 
   // For the log and metrics, set by handlers; text lives as long as the configuration or the request.
   std::string_view route, backend, cache_result;

@@ -4,17 +4,18 @@
 #include <string>
 
 #include "http/handler.hpp"
+#include "proxy/text.hpp"
 
 namespace genkan::proxy {
 
 class Redirect final : public http::Handler {
  public:
-  // `to` may hold {scheme}, {host}, {target} (path and query), {path}, {query}.
-  Redirect(std::string to, int status) : to_(std::move(to)), status_(status) {}
+  // `to` has placeholders: {scheme}, {host}, {target} (path and query) and the like.
+  Redirect(std::string_view to, int status) : to_(to), status_(status) {}
   net::Task<Result<http::Response>> handle(http::Request& request) override;
 
  private:
-  std::string to_;
+  Text to_;
   int status_;
 };
 
@@ -27,8 +28,5 @@ class FixedAnswer final : public http::Handler {
   int status_;
   std::string body_;
 };
-
-// Fills the variables of a redirect. Pure.
-std::string expand_redirect(std::string_view to, const http::Request& request);
 
 }  // namespace genkan::proxy

@@ -11,6 +11,7 @@
 
 #include "base/fd.hpp"
 #include "base/text.hpp"
+#include "http/lookup.hpp"
 
 namespace genkan::proxy {
 namespace {
@@ -25,21 +26,6 @@ int open_beneath(int folder, const char* path) {
   how.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK;
   how.resolve = RESOLVE_BENEATH;
   return static_cast<int>(::syscall(SYS_openat2, folder, path, &how, sizeof how));
-}
-
-std::string percent_decoded(std::string_view path) {
-  std::string out;
-  for (std::size_t i = 0; i < path.size(); ++i) {
-    if (path[i] == '%' && i + 2 < path.size()) {
-      if (const auto value = base::parse_hex(path.substr(i + 1, 2))) {
-        out += static_cast<char>(*value);
-        i += 2;
-        continue;
-      }
-    }
-    out += path[i];
-  }
-  return out;
 }
 
 bool hidden(std::string_view path) noexcept {
@@ -87,18 +73,23 @@ struct StaticFiles::Opened {
   bool found = false;
 };
 
-StaticFiles::StaticFiles(std::string root, std::string prefix, net::Offload& pool)
-    : root_(std::move(root)), prefix_(std::move(prefix)), pool_(pool) {}
+StaticFiles::StaticFiles(Options options, net::Offload& pool)
+    : options_(std::make_shared<const Options>(std::move(options))), pool_(pool) {}
 
 // On the pool.
-StaticFiles::Opened StaticFiles::open_below(const std::string& root, std::string path) {
+StaticFiles::Opened StaticFiles::open_below(const std::string& root, const std::string& path,
+                                            const std::vector<std::string>& index) {
   Opened out;
   if (path.find('\0') != std::string::npos || hidden(path)) return out;
   const bool slash = path.empty() || path.ends_with("/");
-  if (slash) path += "index.html";
   const base::UniqueFd folder(::open(root.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
   if (!folder) return out;
-  base::UniqueFd fd(open_beneath(folder.get(), path.c_str()));
+  base::UniqueFd fd;
+  out.name = path;
+  for (std::size_t i = 0; i < (slash ? index.size() : 1) && !fd; ++i) {
+    out.name = slash ? path + index[i] : path;
+    fd = base::UniqueFd(open_beneath(folder.get(), out.name.c_str()));
+  }
   if (!fd || ::fstat(fd.get(), &out.info) != 0) return out;
   if (S_ISDIR(out.info.st_mode)) {
     out.folder = !slash;
@@ -106,7 +97,6 @@ StaticFiles::Opened StaticFiles::open_below(const std::string& root, std::string
   }
   if (!S_ISREG(out.info.st_mode)) return out;
   out.found = true;
-  out.name = path;
   if (static_cast<std::size_t>(out.info.st_size) <= kPiece) {
     out.small.resize(static_cast<std::size_t>(out.info.st_size));
     const auto n = ::pread(fd.get(), out.small.data(), out.small.size(), 0);
@@ -115,6 +105,28 @@ StaticFiles::Opened StaticFiles::open_below(const std::string& root, std::string
   } else {
     out.fd = std::make_shared<base::UniqueFd>(std::move(fd));
   }
+  return out;
+}
+
+StaticFiles::Opened StaticFiles::open_first(const Options& options, const std::vector<Wanted>& wanted) {
+  Opened out;
+  for (const Wanted& one : wanted) {
+    out = open_below(options.root, one.path, options.index);
+    if (out.found || (out.folder && !one.or_next)) return out;
+  }
+  return out;
+}
+
+std::string StaticFiles::below(std::string_view path) const {
+  if (!options_->prefix.empty() && path.starts_with(options_->prefix)) path.remove_prefix(options_->prefix.size());
+  while (path.starts_with("/")) path.remove_prefix(1);
+  return http::percent_decoded(path);
+}
+
+std::vector<StaticFiles::Wanted> StaticFiles::wanted(http::Request& r) const {
+  if (options_->try_files.empty()) return {{below(r.path), false}};
+  std::vector<Wanted> out;
+  for (const Text& text : options_->try_files) out.push_back({below(text.fill(r)), true});
   return out;
 }
 
@@ -207,10 +219,7 @@ net::Task<Result<http::Response>> StaticFiles::handle(http::Request& r) {
     refused.head->fields.add("Allow", "GET, HEAD");
     co_return refused;
   }
-  std::string_view below = r.path;
-  if (!prefix_.empty() && below.starts_with(prefix_)) below.remove_prefix(prefix_.size());
-  while (below.starts_with("/")) below.remove_prefix(1);
-  auto job = [root = root_, path = percent_decoded(below)] { return open_below(root, path); };
+  auto job = [options = options_, wanted = wanted(r)] { return open_first(*options, wanted); };
   auto done = co_await pool_.run(r.loop, job);
   if (!done) {
     http::Response busy = http::error_page(r, 503, "Too many files are being read at the moment.");

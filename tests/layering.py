@@ -25,7 +25,7 @@ THIRD_PARTY = {
     "CLI/": ["app/"],
     "ares.h": ["net/"],
     "sqlite3.h": ["monitor/", "smtp/", "webmail/"],
-    "argon2.h": ["webmail/"],
+    "argon2.h": ["webmail/", "proxy/password"],
     "unicode/": ["webmail/"],
     "zlib.h": ["proxy/"],
     "brotli/": ["proxy/"],

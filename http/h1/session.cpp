@@ -143,6 +143,7 @@ void ServerSession::begin_request(const char* base) {
   r.has_query = false;
   r.keep_alive = snapshot_;
   body_error_ = {};
+  upload_pace_ = download_pace_ = {};
   polled_.reset();
   continue_due_ = head_sent_ = false;
   ++served_;
@@ -494,8 +495,10 @@ net::Task<Result<void>> ServerSession::send_body(Body& body, bool chunked, Resul
     }
     head = {};
     if (!before.empty() || !data.empty()) {
+      const Time began = transport_.loop().now();
       const auto sent = co_await transport_.write(before, data);
       if (!sent) co_return sent.error();
+      if (!next->last && dawdles(download_pace_, began, outcome.body_bytes)) co_return Errc::timed_out;
     }
     if (next->last) break;
     next = Chunk{};
@@ -560,6 +563,12 @@ net::Task<Result<void>> ServerSession::inform(const ResponseHead& head) {
   co_return sent;
 }
 
+// Did the client take or send a body slower than [http] min_rate, counting the wait since `began`?
+bool ServerSession::dawdles(Pace& pace, Time began, std::uint64_t bytes) const noexcept {
+  const conf::Http& http = snapshot_->conf->http;
+  return pace.too_slow(transport_.loop().now() - began, bytes, http.min_rate, http.min_rate_grace);
+}
+
 // Keeps what went wrong with the request's content, and holds the limit. False: it is an error now.
 bool ServerSession::note_body(const Result<Chunk>& chunk) {
   if (!chunk) {
@@ -613,7 +622,9 @@ net::Task<Result<Chunk>> ServerSession::RequestBody::fetch() {
     if (!informed) s.body_error_ = informed.error();
   }
   Result<Chunk> chunk = s.body_error_;
+  const Time began = s.transport_.loop().now();
   if (!s.body_error_) chunk = co_await s.reader_.fetch_body();
+  if (chunk && !chunk->last && s.dawdles(s.upload_pace_, began, s.reader_.body_bytes())) chunk = Errc::timed_out;
   s.fetching_ = false;
   s.fetch_ended_.notify();
   if (!s.note_body(chunk)) chunk = s.body_error_;

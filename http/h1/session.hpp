@@ -15,6 +15,7 @@
 
 #include "http/h1/reader.hpp"
 #include "http/h1/writer.hpp"
+#include "http/min_rate.hpp"
 #include "http/server.hpp"
 #include "net/task.hpp"
 
@@ -81,6 +82,7 @@ class ServerSession final : public Session, private Informer, private net::Trans
   net::Task<void> stop_upload();
   net::Task<void> linger();
   bool note_body(const Result<Chunk>& chunk);
+  bool dawdles(Pace& pace, Time began, std::uint64_t bytes) const noexcept;
   void finish(const ResponseHead* head, Outcome& outcome);
 
   net::Task<Result<void>> inform(const ResponseHead& head) override;
@@ -101,7 +103,8 @@ class ServerSession final : public Session, private Informer, private net::Trans
   std::string path_store_, host_store_;
   GoneListener* gone_ = nullptr;
   std::optional<Result<Chunk>> polled_;  // content that whole_answer() took and send() sends
-  Error body_error_;                     // what broke the request's content
+  Pace upload_pace_, download_pace_;
+  Error body_error_;  // what broke the request's content
   net::Event fetch_ended_;
   bool fetching_ = false;  // a body fetch is outstanding
   bool idle_ = true;

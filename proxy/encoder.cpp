@@ -1,0 +1,138 @@
+#include "proxy/encoder.hpp"
+
+#include <brotli/encode.h>
+#include <zlib.h>
+#include <zstd.h>
+
+#include <algorithm>
+#include <array>
+
+namespace genkan::proxy {
+namespace {
+
+constexpr std::size_t kPiece = 16 * 1024;
+constexpr int kWindowBits = 18;
+
+class Gzip final : public Encoder {
+ public:
+  explicit Gzip(int level) { ok_ = ::deflateInit2(&z_, level, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) == Z_OK; }
+  ~Gzip() override {
+    if (ok_) ::deflateEnd(&z_);
+  }
+  bool ok() const noexcept { return ok_; }
+
+  bool encode(std::string_view in, Then then, std::string& out) override {
+    const int flush = then == Then::finish ? Z_FINISH : then == Then::flush ? Z_SYNC_FLUSH : Z_NO_FLUSH;
+    do {  // zlib counts in 32 bits
+      const auto part = in.substr(0, 1u << 30);
+      in.remove_prefix(part.size());
+      if (!run(part, in.empty() ? flush : Z_NO_FLUSH, out)) return false;
+    } while (!in.empty());
+    return true;
+  }
+
+ private:
+  bool run(std::string_view in, int flush, std::string& out) {
+    z_.next_in = reinterpret_cast<unsigned char*>(const_cast<char*>(in.data()));
+    z_.avail_in = static_cast<unsigned>(in.size());
+    std::array<unsigned char, kPiece> piece;
+    do {
+      z_.next_out = piece.data();
+      z_.avail_out = piece.size();
+      if (::deflate(&z_, flush) == Z_STREAM_ERROR) return false;
+      out.append(reinterpret_cast<const char*>(piece.data()), piece.size() - z_.avail_out);
+    } while (z_.avail_out == 0);
+    return true;
+  }
+  ::z_stream z_{};
+  bool ok_ = false;
+};
+
+class Brotli final : public Encoder {
+ public:
+  explicit Brotli(int level) : state_(::BrotliEncoderCreateInstance(nullptr, nullptr, nullptr)) {
+    if (!state_) return;
+    ::BrotliEncoderSetParameter(state_, BROTLI_PARAM_QUALITY, static_cast<std::uint32_t>(level));
+    ::BrotliEncoderSetParameter(state_, BROTLI_PARAM_LGWIN, kWindowBits);
+  }
+  ~Brotli() override {
+    if (state_) ::BrotliEncoderDestroyInstance(state_);
+  }
+  bool ok() const noexcept { return state_ != nullptr; }
+
+  bool encode(std::string_view in, Then then, std::string& out) override {
+    const auto operation = then == Then::finish  ? BROTLI_OPERATION_FINISH
+                           : then == Then::flush ? BROTLI_OPERATION_FLUSH
+                                                 : BROTLI_OPERATION_PROCESS;
+    const auto* next = reinterpret_cast<const std::uint8_t*>(in.data());
+    std::size_t left = in.size();
+    do {
+      std::size_t room = 0;
+      if (!::BrotliEncoderCompressStream(state_, operation, &left, &next, &room, nullptr, nullptr)) return false;
+      for (;;) {
+        std::size_t size = 0;
+        const std::uint8_t* made = ::BrotliEncoderTakeOutput(state_, &size);
+        if (size == 0) break;
+        out.append(reinterpret_cast<const char*>(made), size);
+      }
+    } while (left > 0 || ::BrotliEncoderHasMoreOutput(state_));
+    return true;
+  }
+
+ private:
+  ::BrotliEncoderState* state_;
+};
+
+class Zstd final : public Encoder {
+ public:
+  explicit Zstd(int level) : context_(::ZSTD_createCCtx()) {
+    if (!context_) return;
+    ::ZSTD_CCtx_setParameter(context_, ZSTD_c_compressionLevel, level);
+    ::ZSTD_CCtx_setParameter(context_, ZSTD_c_windowLog, kWindowBits);
+  }
+  ~Zstd() override { ::ZSTD_freeCCtx(context_); }
+  bool ok() const noexcept { return context_ != nullptr; }
+
+  bool encode(std::string_view in, Then then, std::string& out) override {
+    const auto operation = then == Then::finish ? ZSTD_e_end : then == Then::flush ? ZSTD_e_flush : ZSTD_e_continue;
+    ::ZSTD_inBuffer input{in.data(), in.size(), 0};
+    std::array<char, kPiece> piece;
+    for (;;) {
+      ::ZSTD_outBuffer output{piece.data(), piece.size(), 0};
+      const std::size_t left = ::ZSTD_compressStream2(context_, &output, &input, operation);
+      if (::ZSTD_isError(left)) return false;
+      out.append(piece.data(), output.pos);
+      const bool done = operation == ZSTD_e_continue ? input.pos == input.size : left == 0;
+      if (done) return true;
+    }
+  }
+
+ private:
+  ::ZSTD_CCtx* context_;
+};
+
+template <class T>
+std::unique_ptr<Encoder> made(int level) {
+  auto encoder = std::make_unique<T>(level);
+  if (!encoder->ok()) return nullptr;
+  return encoder;
+}
+
+}  // namespace
+
+std::unique_ptr<Encoder> make_encoder(Coding coding, int level) {
+  level = std::clamp(level, 1, 9);
+  switch (coding) {
+    case Coding::gzip:
+      return made<Gzip>(level);
+    case Coding::br:
+      return made<Brotli>(level);
+    case Coding::zstd:
+      return made<Zstd>(level);
+    case Coding::identity:
+      break;
+  }
+  return nullptr;
+}
+
+}  // namespace genkan::proxy
