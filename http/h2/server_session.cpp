@@ -52,6 +52,12 @@ struct ServerSession::Callbacks {
     return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
   }
 
+  // RFC 9113 8.1.1: nghttp2 answers a malformed request with RST_STREAM; no handler and no log sees it.
+  static int invalid_frame(nghttp2_session*, const nghttp2_frame* frame, int, void* user) {
+    if (frame->hd.type == NGHTTP2_HEADERS) of(user).server_.metrics().bad_requests.add();
+    return 0;
+  }
+
   static int frame_received(nghttp2_session*, const nghttp2_frame* frame, void* user) {
     ServerSession& s = of(user);
     if (frame->hd.type == NGHTTP2_PING && (frame->hd.flags & NGHTTP2_FLAG_ACK)) {
@@ -115,6 +121,7 @@ struct ServerSession::Callbacks {
       nghttp2_session_callbacks_set_on_begin_headers_callback(c.get(), begin_headers);
       nghttp2_session_callbacks_set_on_header_callback(c.get(), header);
       nghttp2_session_callbacks_set_on_invalid_header_callback(c.get(), invalid_header);
+      nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(c.get(), invalid_frame);
       nghttp2_session_callbacks_set_on_frame_recv_callback(c.get(), frame_received);
       nghttp2_session_callbacks_set_on_data_chunk_recv_callback(c.get(), data_chunk);
       nghttp2_session_callbacks_set_on_stream_close_callback(c.get(), stream_closed);

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "http/h1/framing.hpp"
+#include "http/h2/priority.hpp"
 #include "http/h2/server_session.hpp"
 
 namespace genkan::http::h2 {
@@ -180,6 +181,17 @@ net::Task<void> ServerStream::answer(Response response, Outcome& outcome) {
   response.body.reset();
 }
 
+// RFC 9218 8: what the backend says of its answer counts more than what the client asked for.
+void ServerStream::merge_priorities(const ResponseHead& head) {
+  const auto answered = head.fields.get("Priority");
+  if (!answered) return;
+  Priority priority;
+  if (const auto asked = request_.fields.get("Priority")) merge_priority(*asked, priority);
+  merge_priority(*answered, priority);
+  const nghttp2_extpri wanted{priority.urgency, priority.incremental};
+  nghttp2_session_change_extpri_stream_priority(session_.nghttp(), id_, &wanted, 0);
+}
+
 bool ServerStream::submit_head(const ResponseHead& head, std::optional<std::uint64_t> length, bool content) {
   char digits[24];
   Block& block = session_.block();
@@ -198,6 +210,7 @@ bool ServerStream::submit_head(const ResponseHead& head, std::optional<std::uint
   }
   nghttp2_data_provider provider{};
   provider.read_callback = read_content;
+  merge_priorities(head);
   head_sent_ =
       nghttp2_submit_response(session_.nghttp(), id_, block.data(), block.size(), content ? &provider : nullptr) == 0;
   session_.wake();

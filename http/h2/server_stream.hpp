@@ -72,6 +72,7 @@ class ServerStream final : private Informer {
   net::Task<void> answer(Response response, Outcome& outcome);
   net::Task<Result<void>> send(Response& response, Outcome& outcome);
   net::Task<Result<void>> send_content(Body& body, Outcome& outcome);
+  void merge_priorities(const ResponseHead& head);
   bool submit_head(const ResponseHead& head, std::optional<std::uint64_t> length, bool content);
   net::Task<void> stop_upload();
   void end_stream(const Outcome& outcome);

@@ -401,3 +401,12 @@ def test_a_large_download_by_a_real_client(genkan, nginx):
         assert len(got) == web.SIZES[size] and got.startswith(b"0123456789abcde\n") and got.endswith(b"0123456789abcde\n")
     done = subprocess.run(["nghttp", "-nv", "-m", "20", f"http://127.0.0.1:{port}/size/1m"], capture_output=True, text=True)
     assert done.stdout.count("recv END_STREAM") + done.stdout.count("END_STREAM") >= 20
+
+
+def test_malformed_requests_are_counted(genkan):
+    port = free_port()
+    g = genkan(f'[[listen]]\naddress = ["127.0.0.1:{port}"]\n[[route]]\nstatus = 200\nbody = "x"\n')
+    with H2(port) as c:
+        assert c.answer(c.open(c.get(more=[("connection", "close")])))["reset"] == 1
+        assert c.request()["status"] == 200
+    assert g.metrics()['genkan_http_requests_refused_total{side="public"}'] == 1

@@ -3,6 +3,7 @@
 
 #include "../net/telemetry.hpp"
 #include "h2_client.hpp"
+#include "http/h2/priority.hpp"
 #include "http/server.hpp"
 
 namespace genkan::http {
@@ -35,6 +36,7 @@ class Answers final : public Handler {
       gone += r.informer->gone();
     }
     if (r.path == "/big") content.assign(300'000, r.query.empty() ? 'x' : r.query.front());
+    if (r.path == "/late") content.assign(300'000, 'l');
     if (r.path == "/seen") {
       content.append(r.method_text).append(" ").append(r.target).append(" ").append(r.host).append(" ");
       content.append(r.protocol).append(" ").append(r.fields.joined(FieldId::cookie));
@@ -42,6 +44,7 @@ class Answers final : public Handler {
     Response response = r.reply(200, "text/plain", std::move(content));
     response.head->fields.add("X-Mixed-Case", "kept");
     response.head->fields.add("Connection", "close");
+    if (r.path == "/late") response.head->fields.add("Priority", "u=7");
     co_return response;
   }
   int calls = 0, gone = 0;
@@ -159,6 +162,32 @@ TEST_F(H2ServerTest, urgent_answers_overtake_others) {  // RFC 9218
     EXPECT_LT(last_of(soon), last_of(late));
     EXPECT_LT(last_of(late), last_of(later)) << "not incremental: one after the other";
   });
+}
+
+TEST_F(H2ServerTest, a_backend_may_say_that_its_answer_can_wait) {  // RFC 9218 8
+  run_with([](H2ServerTest& t, H2Client& c) -> net::Task<void> {
+    const std::vector<NameValue> high{{"priority", "u=0"}};
+    const std::int32_t late = c.get("/late", high);
+    const std::int32_t soon = c.get("/big?a");
+    co_await ended(t.loop, c, late);
+    co_await ended(t.loop, c, soon);
+    const auto last_of = [&](std::int32_t id) {
+      return std::find(c.order.rbegin(), c.order.rend(), id).base() - c.order.begin();
+    };
+    EXPECT_LT(last_of(soon), last_of(late));
+  });
+}
+
+TEST(H2Priority, takes_over_what_is_named) {
+  h2::Priority p;
+  h2::merge_priority("u=1, i", p);
+  EXPECT_EQ(p.urgency, 1u);
+  EXPECT_TRUE(p.incremental);
+  h2::merge_priority("i=?0", p);
+  EXPECT_EQ(p.urgency, 1u);
+  EXPECT_FALSE(p.incremental);
+  h2::merge_priority("u=8, u=x, j, , u=12", p);
+  EXPECT_EQ(p.urgency, 1u);
 }
 
 TEST_F(H2ServerTest, incremental_answers_take_turns) {  // RFC 9218 4.2
