@@ -75,7 +75,7 @@ MirrorLayer::MirrorLayer(HandlerPtr next, HandlerPtr shadow, const conf::RouteMi
 MirrorLayer::~MirrorLayer() = default;
 
 bool MirrorLayer::wanted(const http::Request& r) const {
-  if (r.fields.has(http::FieldId::upgrade)) return false;
+  if (r.tunnel || r.fields.has(http::FieldId::upgrade)) return false;
   if (r.body && r.body->length().value_or(0) > max_body_) return false;
   return share_ >= 100 || base::random_u64() % 100 < share_;
 }
