@@ -49,19 +49,20 @@ build_with_buildah() {
   mkdir -p build/image
   make_base
   say "Building $image with buildah (compiles inside the image: some minutes)"
-  buildah bud --isolation=chroot --ulimit nofile=20000:20000 --build-arg "BASE=$base" -t "$image" -f docker/Dockerfile . \
+  # Docker's format: the other one has no health check.
+  buildah bud --format docker --isolation=chroot --ulimit nofile=20000:20000 --build-arg "BASE=$base" -t "$image" -f docker/Dockerfile . \
     >build/image/bud.log 2>&1 || { tail -n 20 build/image/bud.log >&2 && fail "$EX_SOFTWARE" "buildah failed: build/image/bud.log"; }
 }
 
 # tests/image against the image's root file system, mounted by buildah.
 try_with_buildah() {
   local container root rc=0
+  buildah inspect --type image "$image" >build/image/inspect.json
   container=$(buildah from "$image")
   root=$(buildah mount "$container")
   mount -t proc proc "$root/proc"
-  buildah inspect --type image --format '{{json .Docker.Config}}' "$image" >build/image/config.json
-  GENKAN_IMAGE_ROOT=$root GENKAN_IMAGE_CONFIG=$ROOT/build/image/config.json \
-    /usr/bin/python3 -m pytest -q -p no:cacheprovider --tb=short tests/image || rc=1
+  GENKAN_IMAGE_ROOT=$root GENKAN_IMAGE_INSPECT=$ROOT/build/image/inspect.json \
+    /usr/bin/python3 -m pytest -q -p no:cacheprovider --tb=short tests/image >&2 || rc=1
   umount "$root/proc"
   buildah umount "$container" >/dev/null
   buildah rm "$container" >/dev/null

@@ -1,7 +1,7 @@
 """The container image, by its root file system: what is in it, and that `genkan run` works in it as the image says.
 
 Run by `./dev docker`, which builds the image, mounts its root file system and names it in $GENKAN_IMAGE_ROOT and what
-`buildah inspect` says of it in $GENKAN_IMAGE_CONFIG. Not by ctest: building the image compiles everything once more.
+`buildah inspect` says of it in $GENKAN_IMAGE_INSPECT. Not by ctest: building the image compiles everything once more.
 """
 import json
 import os
@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "e2e"))
-from harness import Process, http_get, wait_until  # noqa: E402
+from harness import Process, wait_until  # noqa: E402
+from netns import Namespaces  # noqa: E402
 
 ROOT = Path(os.environ["GENKAN_IMAGE_ROOT"])
-CONFIG = json.loads(Path(os.environ["GENKAN_IMAGE_CONFIG"]).read_text())
+CONFIG = json.loads(Path(os.environ["GENKAN_IMAGE_INSPECT"]).read_text())["Docker"]["config"]
 
 
 def inside(*argv):
@@ -25,37 +26,55 @@ def inside(*argv):
 
 
 class Container(Process):
-    def __init__(self, folder):
-        super().__init__("image", folder)
+    """The image's own command. In a network namespace: the ports in it are fixed."""
+
+    def __init__(self, folder, box):
+        super().__init__("image", folder, box.namespace)
+        self.box = box
 
     def start(self):
         self.spawn(inside(*CONFIG["Entrypoint"], *CONFIG["Cmd"]))
-        wait_until(self.healthy, 30, f"the image's own health check is content\n{self.log()}")
+        wait_until(self.healthy, 30, "the image's own health check is content")
         return self
 
     def healthy(self):
-        assert self.running(), self.log()
-        return subprocess.run(inside(*CONFIG["Healthcheck"]["Test"][1:]), capture_output=True).returncode == 0
+        if not self.running():
+            raise RuntimeError(self.log())
+        return health(self.box) == 0
+
+    def get(self, url):
+        asks = "import sys, urllib.request; print(urllib.request.urlopen(sys.argv[1], timeout=20).read().decode())"
+        return self.box.run(sys.executable, "-c", asks, url)
+
+
+def health(box):
+    return subprocess.run(box.argv(inside(*CONFIG["Healthcheck"]["Test"][1:])), capture_output=True).returncode
 
 
 @pytest.fixture
-def container(tmp_path):
-    one = Container(tmp_path).start()
+def box():
+    with Namespaces() as net:
+        yield net.host("box")
+
+
+@pytest.fixture
+def container(tmp_path, box):
+    one = Container(tmp_path, box).start()
     yield one
     one.end()
 
 
 def test_genkan_run_works_as_the_image_says_and_stops_with_0(container):
-    assert "Genkan runs." in http_get(8080, "/").text
-    assert http_get(9070, "/readyz").status == 200
+    assert "Genkan runs." in container.get("http://127.0.0.1:8080/")
+    assert container.get("http://127.0.0.1:9070/readyz").startswith("ready")
     lines = Path(f"/proc/{container.pid}/status").read_text().splitlines()
     uid = next(line.split()[1] for line in lines if line.startswith("Uid:"))
     assert uid != "0"
     assert container.end() == 0, container.log()
 
 
-def test_the_health_check_fails_when_nobody_answers():
-    assert subprocess.run(inside(*CONFIG["Healthcheck"]["Test"][1:]), capture_output=True).returncode != 0
+def test_the_health_check_fails_when_nobody_answers(box):
+    assert health(box) != 0
 
 
 def test_it_is_not_root_by_default_and_says_what_it_needs():
