@@ -257,8 +257,8 @@ def arguments(about, **defaults):
     parser.add_argument("--json", metavar="FILE", help="write the rows as JSON too")
     parser.add_argument("--keep", action="store_true", help="keep the folder with configuration and logs")
     parser.add_argument("--peers-only", action="store_true", help="leave Genkan out: tries the harness itself")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=int, default=3, help="of load in one round")
+    parser.add_argument("--rounds", type=int, default=defaults.pop("rounds", 5))
+    parser.add_argument("--seconds", type=int, default=defaults.pop("seconds", 3), help="of load in one round")
     for name, value in defaults.items():
         parser.add_argument(f"--{name.replace('_', '-')}", type=type(value), default=value)
     return parser.parse_args()

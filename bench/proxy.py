@@ -2,6 +2,7 @@
 """Plain proxying of 1 KiB responses: keep-alive on both sides, 64 clients, access log on, the same number of threads.
 
 With one thread the proxy has CPU 1 to itself and the load generator and the origin share CPU 0; with more nothing is pinned.
+Many short rounds: on a shared machine one round may cost a fifth more than the next, and medians of few tell nothing.
 The last row is the growth of our memory over a million requests.
 """
 import sys
@@ -47,5 +48,5 @@ def body(options, started):
 
 
 if __name__ == "__main__":
-    o = arguments(__doc__, threads=1, connections=64, requests=1_000_000)
+    o = arguments(__doc__, rounds=31, seconds=1, threads=1, connections=64, requests=1_000_000)
     sys.exit(run("proxy", body, o))

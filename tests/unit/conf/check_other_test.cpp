@@ -83,7 +83,7 @@ TEST(CheckSmtp, a_route_has_one_action_and_a_known_relay) {
   EXPECT_THAT(
       complaints(kSmtp + "[[smtp.relay]]\nname = \"inside\"\n[[smtp.relay.member]]\naddress = \"192.0.2.1\"\n"
                          "[[smtp.route]]\ndomains = [\"a.example\"]\nlocal = true\nrelay = \"insde\""),
-      ElementsAre(HasSubstr("two actions, `local` and `relay`"),
+      ElementsAre(HasSubstr("more than one of `local`, `relay` and `mx`"),
                   HasSubstr("test.toml:12:9: error: there is no [[smtp.relay]] `insde` (did you mean `inside`?)")));
   EXPECT_THAT(complaints("[smtp]\nrelay_for_others = \"none\""),
               ElementsAre(HasSubstr("there is no [[smtp.relay]] `none`")));
