@@ -1,9 +1,7 @@
 #include "http/h1/session.hpp"
 
 #include <algorithm>
-#include <charconv>
 
-#include "base/text.hpp"
 #include "http/h1/framing.hpp"
 #include "http/target.hpp"
 
@@ -11,7 +9,6 @@ namespace genkan::http::h1 {
 namespace {
 
 constexpr std::uint64_t kDrainable = 64 * 1024;  // unread content up to this is read so that the connection can stay
-constexpr std::size_t kJoin = 4 * 1024;          // a body up to this leaves in one piece with its head
 constexpr Duration kLinger = std::chrono::seconds(2);
 constexpr std::uint64_t kLingerBytes = 4u << 20;
 constexpr std::string_view kMethods = "GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS";
@@ -26,8 +23,6 @@ int status_of(Error error, bool has_line) noexcept {
 }
 
 HeadLimits limits_of(const conf::Http& http) noexcept { return {http.max_head, http.max_fields}; }
-
-bool no_content(int status) noexcept { return status / 100 == 1 || status == 204 || status == 304; }
 
 }  // namespace
 
@@ -190,102 +185,12 @@ net::Task<ServerSession::Next> ServerSession::serve_one(Result<std::string_view>
   co_return next;
 }
 
-// 0, or the status to refuse with.
-int ServerSession::take_request(std::string_view head) {
-  Request& r = request_;
-  RequestLine line;
-  const HeadError error = parse_request(head, line, r.fields);
-  r.method_text = line.method;
-  r.target = line.target;
-  r.minor_version = line.minor_version;
-  r.protocol = line.minor_version == 0 ? "HTTP/1.0" : "HTTP/1.1";
-  r.method = method_of(line.method);
-  if (error != HeadError::none) return error == HeadError::version ? 505 : 400;
-  if (const int status = check_request(line); status != 0) return status;
-  transport_.read_deadline(Time::max());
-  transport_.read_timeout(snapshot_->conf->http.body_timeout);
-  transport_.write_timeout(snapshot_->conf->http.body_timeout);
-  return 0;
-}
-
 // The handler could not make an answer. When the request's own content was at fault, the client hears that.
 int ServerSession::status_of_failure(Error error) {
   if (error == Errc::cancelled && transport_.broken()) return 499;
   if (body_error_) return body_error_ == Errc::too_large ? 413 : body_error_ == Errc::timed_out ? 408 : 400;
   server_.telemetry().log.error("a request failed inside", {{"target", request_.target}, {"error", error.message()}});
   return 500;
-}
-
-// Everything about the request line and fields that decides whether anybody may see this request.
-int ServerSession::check_request(const RequestLine& line) {
-  Request& r = request_;
-  const conf::Http& http = snapshot_->conf->http;
-  if (line.target.size() > http.max_target) return 414;
-  keep_alive_ = keeps_alive(r.fields, line.minor_version);
-
-  const auto framed = request_framing(r.fields, line.minor_version);
-  if (framed.refuse) return framed.refuse;
-  const auto target = split_target(line.target);
-  if (!target) return 400;
-  const std::size_t hosts = r.fields.count(FieldId::host);
-  if (hosts > 1 || (hosts == 0 && line.minor_version >= 1)) return 400;
-  const std::string_view host_field = r.fields.get(FieldId::host).value_or("");
-  auto authority = parse_authority(host_field);
-  if (hosts == 1 && !authority) return 400;
-  if (r.method == Method::connect) return 405;
-  if (target->form == TargetForm::authority) return 400;
-  if (target->form == TargetForm::asterisk && r.method != Method::options) return 400;
-
-  // RFC 9112 3.2.2: an absolute target decides, whatever Host says, and Host is made to agree.
-  r.authority = host_field;
-  if (target->form == TargetForm::absolute) {
-    r.authority = target->authority;
-    authority = parse_authority(r.authority);
-    if (target->authority != host_field) r.fields.set(FieldId::host, target->authority);
-  }
-  if (!r.authority.empty()) {
-    if (!authority) return 400;
-    r.host = authority->host;
-    if (std::any_of(r.host.begin(), r.host.end(), [](char c) { return c >= 'A' && c <= 'Z'; })) {
-      host_store_ = base::to_lower(r.host);
-      r.host = host_store_;
-    }
-  }
-  if (target->form == TargetForm::asterisk) {
-    r.path = "*";
-  } else {
-    const auto path = normalise_path(target->path, path_store_, http.merge_slashes);
-    if (!path) return 400;
-    r.path = *path;
-  }
-  r.query = target->query;
-  r.has_query = target->has_query;
-
-  if (framed.framing.kind == Framing::Kind::length && http.max_body && framed.framing.length > http.max_body)
-    return 413;
-  if (r.fields.has(FieldId::expect)) {
-    for (std::size_t i = 0; i < r.fields.entries(); ++i) {
-      if (r.fields.id(i) == FieldId::expect && !base::iequals(r.fields.value(i), "100-continue")) return 417;
-    }
-    r.expects_continue = line.minor_version >= 1 && framed.framing.kind != Framing::Kind::none;
-    continue_due_ = r.expects_continue;
-  }
-  reader_.begin_body(framed.framing);
-  if (framed.framing.kind != Framing::Kind::none) r.body = &body_;
-  if (r.fields.has(FieldId::upgrade)) check_upgrade();
-  return 0;
-}
-
-// RFC 9110 7.8. Only what we know to be a plain tunnel: an unknown protocol would be a way around all that is checked.
-void ServerSession::check_upgrade() {
-  Request& r = request_;
-  if (r.body || r.method != Method::get || r.minor_version == 0) return;
-  bool named = false, websocket = false;
-  r.fields.each_element(FieldId::connection, [&](std::string_view e) { named |= base::iequals(e, "upgrade"); });
-  r.fields.each_element(FieldId::upgrade, [&](std::string_view e) { websocket |= base::iequals(e, "websocket"); });
-  if (!named || !websocket) return;
-  r.upgrade = "websocket";
-  r.tunnel = &tunnel_;
 }
 
 // The answer to a request that no handler may see, or that failed; the connection ends after it.
@@ -311,32 +216,6 @@ bool ServerSession::may_keep() const {
   return little && !fetching_ && !continue_due_ && !body_error_;
 }
 
-// The answer in the scratch when its content is short and all here; else empty: send() takes what is not.
-std::string_view ServerSession::whole_answer(Response& response, bool keep, Outcome& outcome) {
-  const ResponseHead& head = *response.head;
-  if (no_content(head.status) || request_.method == Method::head) return {};
-  std::string_view content;
-  if (Body* body = response.body.get()) {
-    const auto length = body->length();
-    if (!length || *length > kJoin) return {};
-    Result<Chunk> chunk = Chunk{};
-    if (*length > 0) {
-      if (!body->poll(chunk)) return {};
-      if (!chunk || !chunk->last || chunk->data.size() != *length) {
-        polled_ = chunk;
-        return {};
-      }
-    }
-    content = chunk->data;
-  }
-  HeadWriter writer(transport_.loop().scratch());
-  if (!write_head(writer, head, content.size(), false, keep)) return {};
-  head_sent_ = true;
-  writer.put(content);
-  outcome.body_bytes = content.size();
-  return writer.text();
-}
-
 // Ends an upload that is under way and reads away what is left of the request's content.
 net::Task<ServerSession::Next> ServerSession::settle(bool keep) {
   const bool uploading = fetching_;
@@ -348,172 +227,6 @@ net::Task<ServerSession::Next> ServerSession::settle(bool keep) {
   }
   if (keep) co_return Next::keep;
   co_return !reader_.body_done() || uploading || reader_.has_buffered() ? Next::linger : Next::close;
-}
-
-bool ServerSession::write_head(HeadWriter& out, const ResponseHead& head, std::optional<std::uint64_t> length,
-                               bool chunked, bool keep) {
-  out.put("HTTP/1.1 ");
-  out.number(static_cast<std::uint64_t>(head.status));
-  out.put(" ");
-  out.put(head.reason.empty() ? reason_phrase(head.status) : head.reason);
-  out.put("\r\n");
-  const bool own_length = (length || chunked || no_content(head.status)) && head.status != 304;
-  out.fields(head.fields, own_length ? Fields::bit(FieldId::content_length) : 0);
-  if (!head.fields.has(FieldId::date)) out.field("Date", transport_.loop().http_date());
-  if (!head.fields.has(FieldId::server)) out.field("Server", snapshot_->conf->http.server_name);
-  if (length) {
-    out.put("Content-Length: ");
-    out.number(*length);
-    out.put("\r\n");
-  }
-  if (chunked) out.put("Transfer-Encoding: chunked\r\n");
-  if (!keep) {
-    out.put("Connection: close\r\n");
-  } else if (request_.minor_version == 0) {
-    out.put("Connection: keep-alive\r\n");
-  }
-  out.end();
-  return !out.overflow();
-}
-
-net::Task<Result<void>> ServerSession::send(Response& response, bool& keep, Outcome& outcome) {
-  const ResponseHead& head = *response.head;
-  if (head.status == 101 && request_.tunnel && response.body) {
-    keep = false;
-    const auto done = co_await send_tunnel(head, *response.body, outcome);
-    co_return done;
-  }
-  Body* body = no_content(head.status) || request_.method == Method::head ? nullptr : response.body.get();
-  Result<Chunk> first = Chunk{{}, true};
-  bool have = true;
-  if (polled_) {
-    first = *std::exchange(polled_, std::nullopt);
-  } else if (body) {
-    have = body->poll(first);
-  }
-  if (have && !first) {  // broke before anything was sent: an error page can still say so
-    Response page = error_page(request_, 502, "The backend's answer broke off.");
-    response.body.reset();
-    response = std::move(page);
-    outcome.status = 502;
-    outcome.content_broken = true;
-    keep = false;
-    const auto again = co_await send(response, keep, outcome);
-    co_return again;
-  }
-  std::optional<std::uint64_t> length;
-  bool chunked = false;
-  if (body) {
-    length = body->length();
-    if (!length && have && first->last && !body->trailers()) length = first->data.size();
-    if (!length) {
-      chunked = request_.minor_version >= 1;
-      if (!chunked) keep = false;
-    }
-  } else if (!no_content(head.status) && request_.method != Method::head) {
-    length = 0;
-  }
-  HeadWriter writer(transport_.loop().scratch());
-  if (!write_head(writer, head, length, chunked, keep)) co_return Errc::too_large;
-  head_sent_ = true;
-  if (have && first->last && !chunked && first->data.size() <= kJoin) {
-    writer.put(first->data);
-    outcome.body_bytes = first->data.size();
-    if (body && length && *length != first->data.size()) co_return Errc::end_of_stream;
-    const auto done = co_await transport_.write(writer.text());
-    co_return done;
-  }
-  if (!body) {
-    const auto done = co_await transport_.write(writer.text());
-    co_return done;
-  }
-  if (!have) first = Chunk{};
-  const auto done = co_await send_body(*body, chunked, first, writer.text(), outcome);
-  if (!done && !chunked && !length) transport_.reset();  // only the end of the connection would say "complete"
-  co_return done;
-}
-
-// The other direction runs in whoever reads request_.tunnel; it also watches how long both are silent.
-net::Task<Result<void>> ServerSession::send_tunnel(const ResponseHead& head, Body& body, Outcome& outcome) {
-  HeadWriter writer(transport_.loop().scratch());
-  writer.put("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n");
-  writer.field("Upgrade", request_.upgrade);
-  writer.fields(head.fields);
-  writer.end();
-  if (writer.overflow()) co_return Errc::too_large;
-  head_sent_ = true;
-  auto sent = co_await transport_.write(writer.text());
-  Result<Chunk> next = Chunk{};
-  while (sent && !next->last) {
-    if (!body.poll(next)) next = co_await body.fetch();
-    if (!next) {
-      transport_.reset();
-      co_return next.error();
-    }
-    outcome.body_bytes += next->data.size();
-    if (!next->data.empty()) sent = co_await transport_.write(next->data);
-  }
-  co_return sent;
-}
-
-// `head` lies in the scratch and leaves with the first bytes.
-net::Task<Result<void>> ServerSession::send_body(Body& body, bool chunked, Result<Chunk> next, std::string_view head,
-                                                 Outcome& outcome) {
-  char prefix[32];
-  std::string tail;
-  bool between = false;  // a chunk's data was sent and its CRLF is due
-  if (next->data.empty() && !next->last) {
-    const auto sent = co_await transport_.write(head);
-    if (!sent) co_return sent.error();
-    head = {};
-  }
-  for (;;) {
-    if (next->data.empty() && !next->last) {
-      if (!body.poll(next)) next = co_await body.fetch();
-      if (!next) {
-        outcome.content_broken = true;
-        co_return next.error();
-      }
-    }
-    const std::string_view data = next->data;
-    outcome.body_bytes += data.size();
-    std::string_view before = head;
-    if (chunked && !data.empty()) {
-      char* at = prefix;
-      if (between) *at++ = '\r', *at++ = '\n';
-      at = std::to_chars(at, prefix + 24, data.size(), 16).ptr;
-      *at++ = '\r', *at++ = '\n';
-      const std::string_view size_line(prefix, static_cast<std::size_t>(at - prefix));
-      if (head.empty()) {
-        before = size_line;
-      } else {  // both stand in the scratch, one behind the other
-        std::span<char> scratch = transport_.loop().scratch();
-        std::copy(size_line.begin(), size_line.end(), scratch.data() + head.size());
-        before = {scratch.data(), head.size() + size_line.size()};
-      }
-      between = true;
-    }
-    head = {};
-    if (!before.empty() || !data.empty()) {
-      const Time began = transport_.loop().now();
-      const auto sent = co_await transport_.write(before, data);
-      if (!sent) co_return sent.error();
-      if (!next->last && dawdles(download_pace_, began, outcome.body_bytes)) co_return Errc::timed_out;
-    }
-    if (next->last) break;
-    next = Chunk{};
-  }
-  if (!chunked) co_return Result<void>();
-  tail = between ? "\r\n0\r\n" : "0\r\n";
-  if (const Fields* trailers = body.trailers()) {
-    trailers->each([&](std::string_view name, std::string_view value, FieldId) {
-      if (forbidden_in_trailers(name)) return;
-      tail.append(name).append(": ").append(value).append("\r\n");
-    });
-  }
-  tail += "\r\n";
-  const auto sent = co_await transport_.write(tail);
-  co_return sent;
 }
 
 void ServerSession::finish(const ResponseHead* head, Outcome& outcome) {
@@ -542,99 +255,6 @@ net::Task<void> ServerSession::linger() {
     if (!n || *n == 0) co_return;
     total += *n;
   }
-}
-
-net::Task<Result<void>> ServerSession::inform(const ResponseHead& head) {
-  if (request_.minor_version == 0 || head_sent_ || informing_) co_return Result<void>();
-  if (head.status == 100) {
-    if (!continue_due_) co_return Result<void>();
-    continue_due_ = false;
-  }
-  std::string text = "HTTP/1.1 " + std::to_string(head.status) + " ";
-  text.append(head.reason.empty() ? reason_phrase(head.status) : head.reason).append("\r\n");
-  head.fields.each([&](std::string_view name, std::string_view value, FieldId id) {
-    if (id == FieldId::content_length) return;
-    text.append(name).append(": ").append(value).append("\r\n");
-  });
-  text += "\r\n";
-  informing_ = true;
-  const auto sent = co_await transport_.write(text);
-  informing_ = false;
-  co_return sent;
-}
-
-// Did the client take or send a body slower than [http] min_rate, counting the wait since `began`?
-bool ServerSession::dawdles(Pace& pace, Time began, std::uint64_t bytes) const noexcept {
-  const conf::Http& http = snapshot_->conf->http;
-  return pace.too_slow(transport_.loop().now() - began, bytes, http.min_rate, http.min_rate_grace);
-}
-
-// Keeps what went wrong with the request's content, and holds the limit. False: it is an error now.
-bool ServerSession::note_body(const Result<Chunk>& chunk) {
-  if (!chunk) {
-    body_error_ = chunk.error();
-    return false;
-  }
-  const std::uint64_t max = snapshot_->conf->http.max_body;
-  if (max && reader_.body_bytes() > max) {
-    body_error_ = Errc::too_large;
-    return false;
-  }
-  return true;
-}
-
-bool ServerSession::TunnelBody::poll(Result<Chunk>& out) {
-  ServerSession& s = session_;
-  if (!std::exchange(s.tunnelling_, true)) {
-    s.reader_.begin_body({Framing::Kind::until_close});
-    s.transport_.read_timeout(Duration::max());
-    s.transport_.read_deadline(Time::max());
-  }
-  return s.reader_.poll_body(out);
-}
-
-net::Task<Result<Chunk>> ServerSession::TunnelBody::fetch() {
-  ServerSession& s = session_;
-  s.fetching_ = true;
-  Result<Chunk> chunk = co_await s.reader_.fetch_body();
-  s.fetching_ = false;
-  s.fetch_ended_.notify();
-  co_return chunk;
-}
-
-bool ServerSession::RequestBody::poll(Result<Chunk>& out) {
-  if (session_.body_error_) {
-    out = session_.body_error_;
-    return true;
-  }
-  if (!session_.reader_.poll_body(out)) return false;
-  if (!session_.note_body(out)) out = session_.body_error_;
-  return true;
-}
-
-net::Task<Result<Chunk>> ServerSession::RequestBody::fetch() {
-  ServerSession& s = session_;
-  s.fetching_ = true;
-  if (s.continue_due_ && !s.head_sent_) {
-    ResponseHead go_on;
-    go_on.status = 100;
-    const auto informed = co_await s.inform(go_on);
-    if (!informed) s.body_error_ = informed.error();
-  }
-  Result<Chunk> chunk = s.body_error_;
-  const Time began = s.transport_.loop().now();
-  if (!s.body_error_) chunk = co_await s.reader_.fetch_body();
-  if (chunk && !chunk->last && s.dawdles(s.upload_pace_, began, s.reader_.body_bytes())) chunk = Errc::timed_out;
-  s.fetching_ = false;
-  s.fetch_ended_.notify();
-  if (!s.note_body(chunk)) chunk = s.body_error_;
-  co_return chunk;
-}
-
-std::optional<std::uint64_t> ServerSession::RequestBody::length() const {
-  const Framing f = session_.reader_.framing();
-  if (f.kind == Framing::Kind::length) return f.length;
-  return std::nullopt;
 }
 
 }  // namespace genkan::http::h1
