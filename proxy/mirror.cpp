@@ -25,6 +25,9 @@ class MirrorLayer::Tee final : public http::Body {
  public:
   Tee(http::Body& inner, std::shared_ptr<State> state, std::shared_ptr<Subrequest> copy, std::uint64_t max)
       : inner_(inner), state_(std::move(state)), copy_(std::move(copy)), max_(max) {}
+  ~Tee() override {  // the real one answered before it had read all: there is no whole copy
+    if (copy_) state_->dropped.add();
+  }
   bool poll(Result<http::Chunk>& out) override {
     if (!inner_.poll(out)) return false;
     note(out);
