@@ -4,6 +4,8 @@ import socketserver
 import struct
 import threading
 
+from harness import free_port
+
 TYPES = {"A": 1, "CNAME": 5, "PTR": 12, "MX": 15, "TXT": 16, "AAAA": 28}
 
 
@@ -51,8 +53,8 @@ class Names:
                     answer = names.answer(self.request.recv(struct.unpack(">H", size)[0]))
                     if answer:
                         self.request.sendall(struct.pack(">H", len(answer)) + answer)
-        self.udp = socketserver.ThreadingUDPServer(("127.0.0.1", 0), Udp)
-        self.port = self.udp.server_address[1]
+        self.port = free_port()  # free for both; one that the system gives for UDP may be taken for TCP
+        self.udp = socketserver.ThreadingUDPServer(("127.0.0.1", self.port), Udp)
         socketserver.TCPServer.allow_reuse_address = True
         self.tcp = socketserver.ThreadingTCPServer(("127.0.0.1", self.port), Tcp)
         for server in (self.udp, self.tcp):
