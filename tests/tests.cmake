@@ -52,6 +52,14 @@ if(TARGET genkan)
     add_test(NAME e2e.${stem} COMMAND ${GENKAN_PYTHON} -m pytest -q -p no:cacheprovider --tb=short ${suite})
     set_tests_properties(e2e.${stem} PROPERTIES LABELS e2e TIMEOUT 2400
                          ENVIRONMENT "GENKAN_BIN=$<TARGET_FILE:genkan>;GENKAN_TEST_SLOW=${GENKAN_SLOW};PYTHONDONTWRITEBYTECODE=1")
+    # The long ones first: the last of them would run alone, with the other core idle.
+    if(stem STREQUAL "webmail")
+      set_tests_properties(e2e.${stem} PROPERTIES COST 300)
+    elseif(stem STREQUAL "smtp_faults")
+      set_tests_properties(e2e.${stem} PROPERTIES COST 200)
+    elseif(stem MATCHES "^smtp")
+      set_tests_properties(e2e.${stem} PROPERTIES COST 100)
+    endif()
     if(stem MATCHES "vip|cluster|load")  # these measure time: nothing else runs beside them
       set_tests_properties(e2e.${stem} PROPERTIES RUN_SERIAL ON)
     endif()
