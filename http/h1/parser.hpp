@@ -1,6 +1,6 @@
 // HTTP/1.1 heads (RFC 9112 2-5), strict: a scanner finds the end of the head in linear time and refuses bare CR or LF,
 // folded lines, NUL; then Beast's parser reads the start line, and the fields become offsets in one pass of our own:
-// with Beast's that took half of all the time a request spent in us (docs/decisions/0005-head-parser.md).
+// with Beast's that took more than a quarter of our instructions (docs/decisions/0005-head-parser.md).
 #pragma once
 
 #include <cstddef>

@@ -139,7 +139,7 @@ def test_requests_wait_in_line_when_all_backends_are_full(genkan, origin):
     assert not g.log_lines("no backend can take a request")
 
 
-def test_the_line_is_short_and_waiting_ends(genkan, origin):
+def test_waiting_in_line_ends_with_503(genkan, origin):
     release = threading.Event()
     served = threading.Event()
 
