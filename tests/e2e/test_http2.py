@@ -306,9 +306,10 @@ def test_content_that_breaks_ends_in_a_reset(through, head, part):
 
 
 def test_an_upload_that_breaks_never_reaches_the_backend_as_whole(through):
-    ended = []
+    began, ended = threading.Event(), []
 
     def handler(connection, data):
+        began.set()
         try:
             while part := connection.recv(65536):
                 data += part
@@ -320,7 +321,7 @@ def test_an_upload_that_breaks_never_reaches_the_backend_as_whole(through):
     with H2(port) as c:
         stream = c.open(c.get(method="POST"), end=False)
         c.send(frame(DATA, 0, stream, b"hello"))
-        c.ping()
+        assert began.wait(20)  # before that the reset would only keep the request from being sent
         c.send(frame(RST, 0, stream, u32(CANCEL)))
         wait_until(lambda: ended, what="the backend's connection to end")
     assert not ended[0].endswith(b"0\r\n\r\n")
