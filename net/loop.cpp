@@ -2,6 +2,7 @@
 
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -29,6 +30,20 @@ struct Detached {
     [[noreturn]] void unhandled_exception() const noexcept { std::terminate(); }
   };
 };
+
+void nap(std::chrono::nanoseconds time) noexcept {
+  if (time.count() == 0) return;
+  const timespec left{0, time.count()};
+  ::clock_nanosleep(CLOCK_MONOTONIC, 0, &left, nullptr);
+}
+
+// To some milliseconds, as Loop::wall() promises, without reading a clock.
+WallTime coarse_wall() noexcept {
+  timespec now{};
+  ::clock_gettime(CLOCK_REALTIME_COARSE, &now);
+  return WallTime(std::chrono::duration_cast<WallClock::duration>(std::chrono::seconds(now.tv_sec) +
+                                                                  std::chrono::nanoseconds(now.tv_nsec)));
+}
 
 Detached run_detached(Loop& loop, Task<void> task) {
   loop.add_live(1);
@@ -111,18 +126,22 @@ void Loop::run_deferred() {
 void Loop::run() {
   base::this_slot = slot_;
   thread_.store(&thread_mark, std::memory_order_relaxed);
+  ::prctl(PR_SET_TIMERSLACK, 1000UL);  // nanoseconds: the system's 50 us would more than double a nap
   std::array<epoll_event, kBatch> events;
+  Time round_end = Clock::now();
   while (!stopping_.load(std::memory_order_relaxed)) {
     int wait_ms = -1;
     if (!deferred_.empty()) {
       wait_ms = 0;
     } else if (const Time due = wheel_.next_due(); due != Time::max()) {
-      const auto left = std::chrono::ceil<std::chrono::milliseconds>(due - Clock::now()).count();
+      const auto left = std::chrono::ceil<std::chrono::milliseconds>(due - round_end).count();
       wait_ms = static_cast<int>(std::clamp<std::int64_t>(left, 0, 60'000));
     }
+    if (wait_ms != 0) nap(gathering_.before_wait());
     event_count_ = ::epoll_wait(epoll_.get(), events.data(), kBatch, wait_ms);
+    gathering_.after_wait(event_count_);
     const Time start = now_ = Clock::now();
-    wall_ = WallClock::now();
+    wall_ = coarse_wall();
     events_ = events.data();
     bool woken = false;
     for (next_event_ = 0; next_event_ < event_count_;) {
@@ -141,7 +160,8 @@ void Loop::run() {
     }
     wheel_.advance(now_);
     if (!deferred_.empty()) run_deferred();
-    const Duration spent = Clock::now() - start;
+    round_end = Clock::now();
+    const Duration spent = round_end - start;
     if (spent.count() > lag_.load(std::memory_order_relaxed)) lag_.store(spent.count(), std::memory_order_relaxed);
   }
   run_jobs();

@@ -16,6 +16,7 @@
 
 #include "base/clock.hpp"
 #include "base/fd.hpp"
+#include "net/gathering.hpp"
 #include "net/task.hpp"
 #include "net/wheel.hpp"
 
@@ -81,6 +82,7 @@ class Loop {
   Time now_;
   WallTime wall_;
   Wheel wheel_;
+  Gathering gathering_;
   std::vector<std::coroutine_handle<>> deferred_, resuming_;
   std::vector<char> scratch_;
   std::atomic<std::size_t> live_{0};
