@@ -49,6 +49,16 @@ def start_node(folder, name, *argv):
     return one, json.loads(line)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def browser(ui, tmp_path_factory):
+    """One browser for all scenarios; play() finds it in the environment."""
+    one, where = start_node(tmp_path_factory.mktemp("browser"), "browser", BROWSER / "run.mjs", "--browser")
+    os.environ["BROWSER_URL"] = where["url"]
+    yield
+    del os.environ["BROWSER_URL"]
+    one.end()
+
+
 def play(name, tmp_path, timeout=120, **env):
     pictures = os.environ.get("GENKAN_TEST_PICTURES", str(tmp_path))
     done = subprocess.run(["node", str(BROWSER / "run.mjs"), name], env={**os.environ, "WEBMAIL_PICTURES": pictures, **{k: str(v) for k, v in env.items()}},

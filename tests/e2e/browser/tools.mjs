@@ -23,8 +23,16 @@ export const settings = {
 
 export const unique = (words) => `${words} ${randomBytes(4).toString("hex")}`;
 
+const how = () => ({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: kFlags });
+
+/** A browser that several scenarios share, each with its own contexts; starting one takes longer than most scenarios. */
+export function serve() {
+  return chromium.launchServer(how());
+}
+
+/** The browser at $BROWSER_URL, else one of its own. */
 export function launch() {
-  return chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: kFlags });
+  return process.env.BROWSER_URL ? chromium.connect(process.env.BROWSER_URL) : chromium.launch(how());
 }
 
 /** A page whose console errors, exceptions and requests to elsewhere are kept. */
