@@ -21,9 +21,8 @@ bool is_dns_name(std::string_view text) {
 }
 
 bool is_field_name(std::string_view name) {
-  return !name.empty() && name.size() <= 64 && std::all_of(name.begin(), name.end(), [](char c) {
-    return c > ' ' && c < 127 && c != ':' && c != ';';
-  });
+  return !name.empty() && name.size() <= 64 &&
+         std::all_of(name.begin(), name.end(), [](char c) { return c > ' ' && c < 127 && c != ':' && c != ';'; });
 }
 
 void check_dkim_rows(Checker& check) {
@@ -32,9 +31,9 @@ void check_dkim_rows(Checker& check) {
   for (std::size_t i = 0; i < rows.size(); ++i) {
     const auto place = at("smtp.dkim", i);
     names.add(base::to_lower(rows[i].selector + "._domainkey." + rows[i].domain), place + ".selector");
-    if (!is_dns_name(rows[i].domain))
+    if (!rows[i].domain.empty() && !is_dns_name(rows[i].domain))
       check.error(place + ".domain", "\"" + rows[i].domain + "\" is not a domain", "\"example.org\"");
-    if (!is_dns_name(rows[i].selector))
+    if (!rows[i].selector.empty() && !is_dns_name(rows[i].selector))
       check.error(place + ".selector", "\"" + rows[i].selector + "\" is not a selector", "\"mail2026\"");
     for (const auto& header : rows[i].headers) {
       if (!is_field_name(header)) {
@@ -61,7 +60,8 @@ void check_smtp_auth(Checker& check) {
     check.error("smtp.auth.arc_trusted", "`arc_trusted` without ARC", "arc = \"mark\"");
   // The defaults of spf and dkim go with every dmarc; only who switched one of them off is told.
   if (auth.dmarc == "enforce" && (auth.spf == "off" || auth.dkim == "off")) {
-    check.error("smtp.auth.dmarc", "`dmarc` would refuse good mail: it needs `spf` and `dkim`", "spf = \"mark\", dkim = \"mark\"");
+    check.error("smtp.auth.dmarc", "`dmarc` would refuse good mail: it needs `spf` and `dkim`",
+                "spf = \"mark\", dkim = \"mark\"");
   }
   if (auth.arc_seal.empty()) return;
   const auto& rows = check.conf.smtp.dkims;
@@ -70,7 +70,8 @@ void check_smtp_auth(Checker& check) {
   if (!known) {
     std::vector<std::string_view> names;
     for (const auto& row : rows) names.push_back(row.domain);
-    check.error("smtp.auth.arc_seal", "there is no [[smtp.dkim]] for `" + auth.arc_seal + "`", nearest_hint(auth.arc_seal, names));
+    check.error("smtp.auth.arc_seal", "there is no [[smtp.dkim]] for `" + auth.arc_seal + "`",
+                nearest_hint(auth.arc_seal, names));
   }
 }
 
