@@ -57,6 +57,7 @@ void check_routes(Checker& check);
 void check_cluster(Checker& check);
 void check_vips(Checker& check);
 void check_smtp(Checker& check);
+void check_smtp_auth(Checker& check);
 void check_webmail(Checker& check);
 void check_all(const Conf& conf, std::vector<Problem>& problems, std::set<std::string, std::less<>> failed = {});
 

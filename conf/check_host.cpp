@@ -15,6 +15,8 @@
 #include "base/address.hpp"
 #include "base/clock.hpp"
 #include "base/crypto_certificate.hpp"
+#include "base/crypto_key.hpp"
+#include "base/file.hpp"
 #include "conf/check.hpp"
 #include "conf/sources.hpp"
 
@@ -168,6 +170,14 @@ void check_unix_folder(Checker& check, const std::string& address, const std::st
   }
 }
 
+void check_dkim_key(Checker& check, const SmtpDkim& row, const std::string& place) {
+  const auto pem = base::read_file(row.key, 64 * 1024);
+  if (!pem) return check.error(place + ".key", "`" + row.key + "`: " + pem.error().message());
+  std::string why;
+  const auto key = base::SigningKey::read(*pem, why);
+  if (!key) check.error(place + ".key", "`" + row.key + "`: " + why, "make one with `genkan dkim keygen`");
+}
+
 void check_interface(Checker& check, const std::string& name, const std::string& place) {
   if (!name.empty() && ::if_nametoindex(name.c_str()) == 0) {
     // It may come later: a bridge, a bond, a tunnel.
@@ -195,6 +205,7 @@ void check_host(const Conf& conf, std::vector<Problem>& problems) {
       check_unix_folder(check, address, at("smtp.listen", i, "address"));
     }
   }
+  for (std::size_t i = 0; i < conf.smtp.dkims.size(); ++i) check_dkim_key(check, conf.smtp.dkims[i], at("smtp.dkim", i));
   for (std::size_t i = 0; i < conf.routes.size(); ++i) {
     if (!conf.routes[i].root.empty()) check_root(check, conf.routes[i].root, at("route", i, "root"));
   }

@@ -97,6 +97,7 @@ void check_smtp(Checker& check) {
   check_mail_routes(check);
   check_relays(check);
   check_aliases(check);
+  check_smtp_auth(check);
   if (smtp.relay_for_others != "mx") need_relay(check, smtp.relay_for_others, "smtp.relay_for_others");
   Names names(check, "listener");
   for (std::size_t i = 0; i < smtp.listens.size(); ++i) names.add(smtp.listens[i].name, at("smtp.listen", i, "name"));

@@ -214,6 +214,26 @@ struct SmtpPolicy {
   std::uint32_t messages_per_minute = 0;          // from one network; 0: no limit
   std::uint32_t recipients_per_minute = 0;
 };
+// [smtp.auth]
+struct SmtpAuth {
+  std::string authserv_id;      // in Authentication-Results; default: hostname
+  std::string spf = "mark";     // off, mark, reject
+  std::string dkim = "mark";    // off, mark
+  std::string dmarc = "report"; // off, report, enforce
+  std::string arc = "mark";     // off, mark
+  std::vector<std::string> arc_trusted;  // sealers whose word outweighs a failed DMARC
+  std::string arc_seal;                  // domain of a [[smtp.dkim]]; empty: forwarded mail is not sealed
+  std::string reverse_dns = "mark";      // off, mark, reject
+  std::string helo = "mark";             // off, mark, reject
+  std::string dns_failure = "accept";    // accept, tempfail
+  milliseconds timeout{10'000};          // for all look-ups about one message
+};
+// [[smtp.dkim]]
+struct SmtpDkim {
+  std::string domain, selector;
+  std::string key;                   // PEM file, RSA or Ed25519
+  std::vector<std::string> headers;  // to sign; empty: those that RFC 6376 5.4.1 names
+};
 struct SmtpMilter {
   std::string address;
   milliseconds timeout{30'000};
@@ -235,6 +255,8 @@ struct Smtp {
   std::vector<SmtpRewrite> rewrites;
   std::vector<SmtpMilter> milters;
   SmtpPolicy policy;
+  SmtpAuth auth;
+  std::vector<SmtpDkim> dkims;
   std::uint16_t mx_port = 25;
   std::uint32_t mx_connections = 20;   // at once to one host of a domain
   std::vector<base::Cidr> relay_from;  // clients that may send to any domain

@@ -91,6 +91,8 @@ Section compression_section();
 Section cache_section();
 Section cluster_section();
 Section smtp_section();
+Section smtp_auth_section();  // parts of [smtp]
+Section smtp_dkim_section();
 Section webmail_section();
 Section admin_section();
 Section vip_section();

@@ -201,6 +201,8 @@ Section smtp_section() {
   s.many("relay", &Smtp::relays, relay_section());
   s.many("alias", &Smtp::aliases, alias_section());
   s.one("policy", &Smtp::policy, policy_section());
+  s.one("auth", &Smtp::auth, smtp_auth_section());
+  s.many("dkim", &Smtp::dkims, smtp_dkim_section());
   s.many("milter", &Smtp::milters, milter_section());
   s.many("rewrite", &Smtp::rewrites, rewrite_section());
   return s.take();

@@ -2,6 +2,7 @@
 
 #include <ares.h>
 #include <arpa/inet.h>
+#include <netdb.h>
 
 #include <algorithm>
 #include <cstring>
@@ -51,6 +52,22 @@ std::uint32_t number(Bytes m, std::size_t at, std::size_t width) {
 
 bool is_name_character(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_'; }
 
+bool is_question_character(char c) { return c > ' ' && c < 127 && c != '\\'; }
+
+std::string checked_name(std::string_view name, bool (*good)(char)) {
+  if (name.ends_with('.')) name.remove_suffix(1);
+  std::string out = base::to_lower(name);
+  if (out.empty() || out.size() > kMaxName) return {};
+  std::size_t label = 0;
+  for (const char c : out) {
+    if (c == '.' && label == 0) return {};
+    if (c != '.' && !good(c)) return {};
+    label = c == '.' ? 0 : label + 1;
+    if (label > 63) return {};
+  }
+  return label == 0 ? std::string() : out;
+}
+
 int length_of(Bytes message) { return static_cast<int>(std::min<std::size_t>(message.size(), 65535)); }
 
 base::IpAddress address_of(const ::in_addr& a) { return base::IpAddress::v4(ntohl(a.s_addr)); }
@@ -63,18 +80,24 @@ base::IpAddress address_of(const ::ares_in6_addr& a) {
 
 }  // namespace
 
-std::string normal_name(std::string_view name) {
-  if (name.ends_with('.')) name.remove_suffix(1);
-  std::string out = base::to_lower(name);
-  if (out.empty() || out.size() > kMaxName) return {};
-  std::size_t label = 0;
-  for (const char c : out) {
-    if (c == '.' && label == 0) return {};
-    if (c != '.' && !is_name_character(c)) return {};
-    label = c == '.' ? 0 : label + 1;
-    if (label > 63) return {};
+std::string normal_name(std::string_view name) { return checked_name(name, is_name_character); }
+
+std::string question_name(std::string_view name) { return checked_name(name, is_question_character); }
+
+std::string reverse_name(const base::IpAddress& ip) {
+  std::string name;
+  if (ip.is_v4()) {
+    for (std::size_t i = 16; i > 12; --i) name += std::to_string(ip.bytes[i - 1]) + ".";
+    return name + "in-addr.arpa";
   }
-  return label == 0 ? std::string() : out;
+  constexpr char kHex[] = "0123456789abcdef";
+  for (std::size_t i = 16; i > 0; --i) {
+    for (const int nibble : {ip.bytes[i - 1] & 15, ip.bytes[i - 1] >> 4}) {
+      name += kHex[nibble];
+      name += '.';
+    }
+  }
+  return name + "ip6.arpa";
 }
 
 std::uint32_t least_ttl(Bytes m) {
@@ -156,6 +179,21 @@ Result<DnsAnswer<std::string>> parse_txt(Bytes message) {
                 std::min(r->length, kMaxText + 1 - std::min(text.size(), kMaxText + 1)));
   }
   std::erase_if(out, [](const std::string& text) { return text.size() > kMaxText; });
+  return finish(message, std::move(out));
+}
+
+// c-ares keeps every name as an alias of the host that it believes to have found.
+Result<DnsAnswer<std::string>> parse_ptr(Bytes message) {
+  ::hostent* raw = nullptr;
+  const int status = ::ares_parse_ptr_reply(message.data(), length_of(message), nullptr, 0, AF_UNSPEC, &raw);
+  const std::unique_ptr<::hostent, void (*)(::hostent*)> host(raw, ::ares_free_hostent);
+  if (status != ARES_SUCCESS) return error_of(status);
+  if (!raw) return Errc::not_found;
+  std::vector<std::string> out;
+  for (char** alias = raw->h_aliases; alias && *alias && out.size() < kMaxRecords; ++alias) {
+    auto name = normal_name(*alias);
+    if (!name.empty()) out.push_back(std::move(name));
+  }
   return finish(message, std::move(out));
 }
 

@@ -16,7 +16,7 @@
 
 namespace genkan::net::dns {
 
-enum class Type : std::uint16_t { a = 1, mx = 15, txt = 16, aaaa = 28, srv = 33 };
+enum class Type : std::uint16_t { a = 1, ptr = 12, mx = 15, txt = 16, aaaa = 28, srv = 33 };
 
 using Bytes = std::span<const std::uint8_t>;
 
@@ -26,6 +26,10 @@ constexpr std::size_t kMaxText = 4096;  // one TXT record, its strings joined
 
 // Lower case, without the final dot; empty when it can't be the name of anything (RFC 1035 2.3.1, with '_').
 std::string normal_name(std::string_view name);
+// What may be asked: as normal_name(), and every visible ASCII character but the backslash, for labels are octets
+// (RFC 2181 11) and SPF makes them of mail addresses.
+std::string question_name(std::string_view name);
+std::string reverse_name(const base::IpAddress& ip);  // "4.3.2.1.in-addr.arpa", "....ip6.arpa"
 
 // The least TTL of the answer section, in seconds; 0 when there is none. Values over 2^31 - 1 are 0 (RFC 2181 8).
 std::uint32_t least_ttl(Bytes message);
@@ -34,6 +38,7 @@ std::uint32_t least_ttl(Bytes message);
 Result<DnsAnswer<base::IpAddress>> parse_addresses(Bytes message, Type type);  // Type::a or Type::aaaa
 Result<DnsAnswer<MxRecord>> parse_mx(Bytes message);                           // sorted by preference
 Result<DnsAnswer<std::string>> parse_txt(Bytes message);
+Result<DnsAnswer<std::string>> parse_ptr(Bytes message);
 Result<DnsAnswer<SrvRecord>> parse_srv(Bytes message);  // sorted by priority
 
 }  // namespace genkan::net::dns

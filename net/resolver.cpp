@@ -120,7 +120,7 @@ struct Resolver::Impl final : dns::Lookup::Owner {
   // One question of one type.
   template <class T, class Parse>
   static Task<Result<DnsAnswer<T>>> find_one(Impl& impl, char kind, dns::Type type, std::string name, Parse parse) {
-    std::string normal = dns::normal_name(name);
+    std::string normal = dns::question_name(name);
     if (normal.empty()) co_return Errc::not_found;
     const auto start = [&impl, &normal, type, parse](const LookupPtr& lookup) {
       impl.ask<T>(lookup, normal, type, false, parse);
@@ -178,6 +178,16 @@ Task<Result<DnsAnswer<std::string>>> Resolver::txt(std::string name) {
 
 Task<Result<DnsAnswer<SrvRecord>>> Resolver::srv(std::string name) {
   return Impl::find_one<SrvRecord>(*impl_, 's', dns::Type::srv, std::move(name), dns::parse_srv);
+}
+
+Task<Result<DnsAnswer<base::IpAddress>>> Resolver::host(std::string name, bool v6) {
+  const auto type = v6 ? dns::Type::aaaa : dns::Type::a;
+  const auto parse = [type](dns::Bytes message) { return dns::parse_addresses(message, type); };
+  return Impl::find_one<base::IpAddress>(*impl_, v6 ? '6' : '4', type, std::move(name), parse);
+}
+
+Task<Result<DnsAnswer<std::string>>> Resolver::names(base::IpAddress ip) {
+  return Impl::find_one<std::string>(*impl_, 'p', dns::Type::ptr, dns::reverse_name(ip), dns::parse_ptr);
 }
 
 Task<Result<std::vector<base::Endpoint>>> resolve_endpoint(Resolver& resolver, std::string host_and_port) {

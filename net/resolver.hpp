@@ -41,6 +41,9 @@ class Resolver {
   Task<Result<DnsAnswer<MxRecord>>> mx(std::string name);                // sorted by preference
   Task<Result<DnsAnswer<std::string>>> txt(std::string name);
   Task<Result<DnsAnswer<SrvRecord>>> srv(std::string name);
+  // What DNS itself says, A or AAAA: neither the hosts file nor literals, for questions that a stranger chose.
+  Task<Result<DnsAnswer<base::IpAddress>>> host(std::string name, bool v6);
+  Task<Result<DnsAnswer<std::string>>> names(base::IpAddress ip);  // PTR: lower case
 
  private:
   struct Impl;

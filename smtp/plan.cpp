@@ -31,6 +31,9 @@ Plan::Plan(conf::ConfPtr c, std::shared_ptr<const net::TlsServer> server, std::s
 Result<std::shared_ptr<const Plan>> Plan::make(conf::ConfPtr conf, std::shared_ptr<const net::TlsServer> server,
                                                std::shared_ptr<const net::TlsClient> client, std::string& why) {
   auto plan = std::make_shared<Plan>(std::move(conf), std::move(server), std::move(client));
+  auto auth = AuthRules::make(plan->smtp(), plan->hostname(), why);
+  if (!auth) return auth.error();
+  plan->auth = std::move(*auth);
   for (const auto& relay : plan->smtp().relays) {
     if (relay.tls != "verified") continue;
     net::TlsClient::Options options;

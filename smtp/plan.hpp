@@ -10,6 +10,7 @@
 #include "net/address_set.hpp"
 #include "net/tls.hpp"
 #include "smtp/alias.hpp"
+#include "smtp/auth/message_auth.hpp"
 #include "smtp/delivery/settle.hpp"
 #include "smtp/route.hpp"
 #include "smtp/session.hpp"
@@ -27,6 +28,7 @@ struct Plan {
   AliasTable aliases;
   SessionOptions session;
   RetryRules retry;
+  AuthRulesPtr auth;                                 // never null once made
   std::shared_ptr<const net::TlsServer> tls_server;  // null: no STARTTLS offered
   std::shared_ptr<const net::TlsClient> tls_client;  // encrypts without verifying; null: none used
   // By relay group, where certificates are verified.

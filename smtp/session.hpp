@@ -107,6 +107,7 @@ class Session {
   void timed_out(std::string& out) const;
 
   Envelope& envelope() noexcept { return envelope_; }
+  const Envelope& envelope() const noexcept { return envelope_; }
   const std::string& helo() const noexcept { return helo_; }
   std::string_view protocol() const noexcept;  // for "with" in Received (RFC 3848, 6531)
   bool in_transaction() const noexcept { return state_ >= State::mail; }

@@ -3,6 +3,7 @@
 #include "smtp/content.hpp"
 #include "smtp/inbound/filter.hpp"
 #include "smtp/inbound/intake.hpp"
+#include "smtp/inbound/signing.hpp"
 #include "smtp/trace.hpp"
 
 namespace genkan::smtp {
@@ -101,13 +102,28 @@ net::Task<Result<std::string>> submit_message(Front& front, Submission submissio
   put_received(trace, intake.body());
   intake.mark_header();
   ContentReader reader(ContentReader::Framing::chunks, BareNewline::mend, plan->session.max_message);
+  AuthTask task;
+  task.sign = task.strip = true;  // a user of ours
+  MessageAuth auth(plan->auth, task, wall_ms() / 1000);
   const std::string_view content = submission.content;
   constexpr std::size_t kPiece = 64 * 1024;
   for (std::size_t at = 0; at < content.size(); at += kPiece) {
+    const auto had = intake.body().size();
     reader.feed(content.substr(at, kPiece), intake.body());
+    auth.feed(std::string_view(intake.body()).substr(had));
     if (intake.full()) co_await intake.spill();
   }
+  const auto had = intake.body().size();
   reader.finish_chunks(intake.body());
+  auth.feed(std::string_view(intake.body()).substr(had));
+  auth.finish();
+  if (auth.header_too_large()) {
+    *why = "the header of the message is too large";
+    co_return failure(Errc::too_large);
+  }
+  auto header = auth.stripped();
+  std::string none;
+  if (header) co_await intake.put_fields(std::move(none), std::move(header), auth.header_size());
   bool changed = false;
   if (!plan->smtp().milters.empty()) {
     auto subject = subject_of(submission, *plan, name);
@@ -119,6 +135,7 @@ net::Task<Result<std::string>> submit_message(Front& front, Submission submissio
     changed = filtered.changed;
     for (std::size_t i = 0; i < meta.items.size(); ++i) meta.items[i].id = meta.id + i;
   }
+  if (auth.signs()) co_await sign_intake(front, intake, auth, changed);
   meta.arrival_ms = wall_ms();
   meta.dot_lines = reader.facts().dot_lines || changed;
   meta.eight_bit = reader.facts().eight_bit || changed;

@@ -25,6 +25,7 @@ THIRD_PARTY = {
     "CLI/": ["app/"],
     "ares.h": ["net/"],
     "sqlite3.h": ["monitor/", "smtp/", "webmail/"],
+    "libpsl.h": ["smtp/auth/public_suffix"],
     "argon2.h": ["webmail/", "proxy/password"],
     "unicode/": ["webmail/"],
     "zlib.h": ["proxy/"],

@@ -5,12 +5,12 @@
 declare -A PACKAGES=(
   [build]="g++ cmake ninja-build pkg-config ccache mold ca-certificates libboost1.81-dev libssl-dev libnghttp2-dev
     libc-ares-dev libmemcached-dev libre2-dev libtomlplusplus-dev libcli11-dev libsqlite3-dev zlib1g-dev
-    libbrotli-dev libzstd-dev libargon2-dev libicu-dev libcap-dev"
+    libbrotli-dev libzstd-dev libargon2-dev libicu-dev libcap-dev libpsl-dev"
   [run]="curl swaks openssl"
   [unit]="libgtest-dev libgmock-dev python3 python3-pytest"
   [peers]="nginx-light haproxy postfix swaks goaccess keepalived memcached dovecot-imapd dovecot-lmtpd wrk
     nghttp2-client python3-h2 python3-hpack python3-grpcio python3-websockets iproute2 iputils-ping openssl stress-ng
-    curl procps opendkim python3-dkim"
+    curl procps opendkim python3-dkim python3-nacl python3-spf publicsuffix"
   [browser]="chromium"
   [bench]="python3 nginx-light haproxy nghttp2-proxy postfix strace wrk nghttp2-client openssl procps"
   [fuzz]="clang-14 libclang-rt-14-dev"

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -49,6 +50,35 @@ struct Intake::File {
       at += static_cast<std::size_t>(n);
     }
     return octets;
+  }
+  // The same content with another beginning, in a new file of the same name.
+  Result<void> rewrite(const std::string& fields, std::size_t own, const std::optional<std::string>& header,
+                       std::size_t header_size) {
+    const base::UniqueFd in(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!in || ::unlink(path.c_str()) != 0) return last_error();
+    const auto all = size;
+    fd.reset();
+    size = 0;
+    crc = 0;
+    auto done = write(fields);
+    if (done) done = copy(in.get(), 0, own);
+    if (done && header) done = write(*header);
+    if (done) done = copy(in.get(), own + (header ? header_size : 0), all);
+    return done;
+  }
+  Result<void> copy(int from, std::uint64_t at, std::uint64_t end) {
+    std::string piece;
+    while (at < end) {
+      piece.resize(std::min<std::uint64_t>(end - at, kInlineBody));
+      const auto n = ::pread(from, piece.data(), piece.size(), static_cast<::off_t>(at));
+      if (n < 0 && errno == EINTR) continue;
+      if (n < 0) return last_error();
+      if (n == 0) return Errc::corrupt;
+      piece.resize(static_cast<std::size_t>(n));
+      at += piece.size();
+      if (auto done = write(piece); !done) return done;
+    }
+    return {};
   }
   Result<void> finish() {
     if (::fdatasync(fd.get()) != 0) return last_error();
@@ -100,6 +130,24 @@ net::Task<Result<std::string>> Intake::take_all() {
 net::Task<void> Intake::put_all(std::string octets) {
   body_ = std::move(octets);
   if (full()) co_await spill();
+}
+
+net::Task<void> Intake::put_fields(std::string fields, std::optional<std::string> header, std::size_t header_size) {
+  const auto own = own_header_;
+  own_header_ += fields.size();
+  if (!file_) {
+    if (header) body_.replace(own, header_size, *header);
+    body_.insert(0, fields);
+    if (full()) co_await spill();
+    co_return;
+  }
+  if (!failed_) co_await write_out(false);
+  if (failed_) co_return;
+  auto job = [file = file_, fields = std::move(fields), own, header = std::move(header), header_size] {
+    return file->rewrite(fields, own, header, header_size);
+  };
+  auto done = co_await offloaded<void>(files_, loop_, std::move(job));
+  if (!done) failed_ = done.error();
 }
 
 std::size_t Intake::received() {

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/fd.hpp"
@@ -34,6 +35,9 @@ class Intake {
   // For filters: all that has come, in memory and taken away from here; and something back instead.
   net::Task<Result<std::string>> take_all();
   net::Task<void> put_all(std::string octets);
+  // Puts `fields` on top, as our own header, and `header` in the place of the content's first `header_size` octets. A
+  // large content is copied for that. A failure is remembered.
+  net::Task<void> put_fields(std::string fields, std::optional<std::string> header, std::size_t header_size);
   std::size_t own_header() const noexcept { return own_header_; }
   void abandon() noexcept { kept_ = false; }  // after complete(): the spool did not take it
   std::size_t received();                     // Received fields that the content came with

@@ -39,11 +39,13 @@ void ServerSession::begin_content(ContentReader::Framing framing) {
   trace.now = WallClock::now();
   put_received(trace, intake_->body());
   intake_->mark_header();
+  begin_auth();
 }
 
 void ServerSession::end_content() noexcept {
   intake_.reset();
   reader_.reset();
+  auth_.reset();
   items_.clear();
   receiving_ = false;
 }
@@ -56,7 +58,7 @@ net::Task<bool> ServerSession::read_content(std::uint64_t limit) {
   receiving_ = true;
   while (taken < limit && !reader_->done()) {
     if (!buffered().empty()) {
-      const auto used = reader_->feed(buffered().substr(0, limit - taken), intake_->body());
+      const auto used = feed_content(buffered().substr(0, limit - taken));
       consume(used);
       taken += used;
     } else {
@@ -70,7 +72,7 @@ net::Task<bool> ServerSession::read_content(std::uint64_t limit) {
         front_.give_buffer(std::move(buffer));
         co_return got ? false : give_up(got.error());
       }
-      const auto used = reader_->feed(std::string_view(buffer.get(), *got), intake_->body());
+      const auto used = feed_content(std::string_view(buffer.get(), *got));
       if (used < *got) in_.assign(buffer.get() + used, *got - used);
       taken += used;
       front_.give_buffer(std::move(buffer));
@@ -128,7 +130,11 @@ net::Task<bool> ServerSession::receive_chunk() {
   }
   const bool complete = co_await read_content(session_.chunk_size());
   if (!complete) co_return false;
-  if (session_.last_chunk()) reader_->finish_chunks(intake_->body());
+  if (session_.last_chunk()) {
+    const auto had = intake_->body().size();
+    reader_->finish_chunks(intake_->body());
+    if (auth_) auth_->feed(std::string_view(intake_->body()).substr(had));
+  }
   const auto received = session_.last_chunk() ? intake_->received() : 0;
   const auto said = out_.size();
   const auto want = session_.chunk_ended(reader_->facts(), received, out_);
@@ -224,7 +230,12 @@ net::Task<bool> ServerSession::store() {
   meta.dot_lines = facts.dot_lines;
   meta.eight_bit = facts.eight_bit;
   const auto name = id_text(meta.id);
-  bool hold = false;
+  bool hold = false, changed = false;
+  if (auth_) {
+    const auto judged = co_await authenticate();
+    note_findings(name);
+    if (judged.kind != FilterResult::Kind::take) co_return not_taken(judged, name);
+  }
   if (!plan_->smtp().milters.empty() && meta.envelope.body != BodyType::binary) {
     auto subject = filter_subject(name);
     const auto filtered = co_await filter_message(front_, std::move(subject), *intake_, meta.envelope.sender, items_);
@@ -232,8 +243,10 @@ net::Task<bool> ServerSession::store() {
     meta.dot_lines = meta.dot_lines || filtered.changed;
     meta.eight_bit = meta.eight_bit || filtered.changed;
     hold = filtered.hold;
+    changed = filtered.changed;
     for (std::size_t i = 0; i < items_.size(); ++i) items_[i].id = meta.id + i;
   }
+  if (auth_ && auth_->signs()) co_await sign_content(changed);
   meta.items = std::move(items_);
   auto result = co_await intake_->complete(*message);
   if (result) result = co_await front_.shared.spool.append(front_.loop, message, intake_->arrival());

@@ -48,6 +48,8 @@ net::Task<bool> ServerSession::held_back(AddressView address, Want& want) {
     co_return true;
   }
   message_counted_ = true;
+  const bool refused = co_await client_refused(want);
+  if (refused) co_return true;
   if (!policy.greylist || !front_.greylist) co_return false;
   GreylistRules rules;
   rules.delay_s = std::chrono::duration_cast<std::chrono::seconds>(policy.greylist_delay).count();

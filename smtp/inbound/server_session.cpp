@@ -234,6 +234,7 @@ void ServerSession::believe_claim() {
 net::Task<Want> ServerSession::judge(AddressView address) {
   if (session_.envelope().recipients.empty()) {
     resolved_.clear();
+    client_auth_.reset();
     message_counted_ = false;
   }
   const std::string name(address.text);

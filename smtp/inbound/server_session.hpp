@@ -12,6 +12,7 @@
 
 #include "net/task.hpp"
 #include "net/transport.hpp"
+#include "smtp/auth/message_auth.hpp"
 #include "smtp/content.hpp"
 #include "smtp/inbound/entrance.hpp"
 #include "smtp/inbound/filter.hpp"
@@ -47,6 +48,15 @@ class ServerSession {
   net::Task<void> look_up();
   net::Task<bool> held_back(AddressView address, Want& want);
   bool exempt() const;
+  bool outside() const;  // a stranger, whose words are checked
+  ClientQuestion client_question() const;
+  net::Task<void> ask_client();
+  net::Task<bool> client_refused(Want& want);
+  void begin_auth();
+  std::size_t feed_content(std::string_view octets);
+  net::Task<FilterResult> authenticate();
+  net::Task<void> sign_content(bool changed);
+  void note_findings(const std::string& id);
   net::Task<bool> follow(Want want);
   net::Task<bool> flush();
   net::Task<bool> fill();
@@ -93,6 +103,8 @@ class ServerSession {
   std::vector<ItemMeta> items_;
   std::unique_ptr<Intake> intake_;
   std::optional<ContentReader> reader_;
+  std::optional<ClientAuth> client_auth_;  // of this transaction
+  std::unique_ptr<MessageAuth> auth_;      // null: nothing to verify or sign
 };
 
 }  // namespace genkan::smtp

@@ -37,6 +37,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   const auto srv = dns::parse_srv(message);
   for (const auto& record : limited(srv)) check_name(record.host);
+  const auto ptr = dns::parse_ptr(message);
+  for (const auto& name : limited(ptr)) check_name(name);
   const auto txt = dns::parse_txt(message);
   for (const auto& text : limited(txt)) {
     if (text.size() > dns::kMaxText) std::abort();

@@ -124,6 +124,39 @@ TEST(CheckSmtp, times_are_in_order) {
               ElementsAre(HasSubstr("warning: `retry_max` is longer than `expire`")));
 }
 
+std::string dkim(const std::string& domain, const std::string& more = "") {
+  return "[[smtp.dkim]]\ndomain = \"" + domain + "\"\nselector = \"s\"\nkey = \"/k.pem\"\n" + more;
+}
+
+TEST(CheckSmtpAuth, dmarc_needs_what_it_is_made_of) {
+  EXPECT_THAT(complaints("[smtp.auth]\ndmarc = \"enforce\""), IsEmpty());
+  EXPECT_THAT(complaints("[smtp.auth]\ndmarc = \"enforce\"\nspf = \"off\""),
+              ElementsAre(HasSubstr("it needs `spf` and `dkim`")));
+  EXPECT_THAT(complaints("[smtp.auth]\ndmarc = \"maybe\""), ElementsAre(HasSubstr("test.toml:2:9: error")));
+}
+
+TEST(CheckSmtpAuth, names_are_names) {
+  EXPECT_THAT(complaints("[smtp.auth]\nauthserv_id = \"a b\""), ElementsAre(HasSubstr("is not a host name")));
+  EXPECT_THAT(complaints("[smtp.auth]\narc_trusted = [\"a..b\"]"), ElementsAre(HasSubstr("is not a domain")));
+  EXPECT_THAT(complaints("[smtp.auth]\narc = \"off\"\narc_trusted = [\"a.example\"]"),
+              ElementsAre(HasSubstr("`arc_trusted` without ARC")));
+}
+
+TEST(CheckSmtpAuth, a_seal_needs_a_key) {
+  EXPECT_THAT(complaints("[smtp.auth]\narc_seal = \"a.exampel\"\n" + dkim("a.example")),
+              ElementsAre(HasSubstr("there is no [[smtp.dkim]] for `a.exampel`")));
+  EXPECT_THAT(complaints("[smtp.auth]\narc_seal = \"a.example\"\n" + dkim("A.example")), IsEmpty());
+}
+
+TEST(CheckSmtpDkim, a_row_is_for_a_domain_and_there_once) {
+  EXPECT_THAT(complaints(dkim("a@b.example")), ElementsAre(HasSubstr("is not a domain")));
+  EXPECT_THAT(complaints(dkim("a.example") + dkim("a.example")), ElementsAre(HasSubstr("is there twice")));
+  EXPECT_THAT(complaints(dkim("a.example", "headers = [\"a:b\"]")),
+              ElementsAre(HasSubstr("is not the name of a field")));
+  EXPECT_THAT(complaints(dkim("a.example", "headers = [\"Received\"]")), ElementsAre(HasSubstr("changes on the way")));
+  EXPECT_THAT(complaints("[[smtp.dkim]]\ndomain = \"a.example\""), testing::SizeIs(2)) << "selector and key";
+}
+
 TEST(CheckWebmail, needs_domains_and_a_way_to_it) {
   EXPECT_THAT(complaints("[webmail]\nenabled = true"),
               ElementsAre(HasSubstr("[webmail] needs `domains`"), HasSubstr("warning: no pool has `webmail = true`")));

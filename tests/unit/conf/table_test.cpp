@@ -86,6 +86,8 @@ TEST(Table, every_field_of_every_struct_has_a_row) {
   expect_whole<Cluster>("cluster");
   expect_whole<Smtp>("smtp");
   expect_whole<SmtpListen>("smtp.listen");
+  expect_whole<SmtpAuth>("smtp.auth");
+  expect_whole<SmtpDkim>("smtp.dkim");
   expect_whole<SmtpRoute>("smtp.route");
   expect_whole<SmtpRelay>("smtp.relay");
   expect_whole<SmtpMember>("smtp.relay.member");

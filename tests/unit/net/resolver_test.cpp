@@ -173,6 +173,52 @@ TEST_F(ResolverTest, JoinsTheStringsOfATextAndKeepsRecordsApart) {
   run(loop, all(resolver));
 }
 
+TEST_F(ResolverTest, GivesTheNamesOfAnAddress) {
+  DnsServer server([](const Question& q) -> Messages {
+    if (q.type != 12) return {};
+    const bool v4 = q.name == "1.2.0.192.in-addr.arpa";
+    const bool v6 = q.name == "1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa";
+    if (!v4 && !v6) return {Message(q.id, q.name, q.type, 3)};
+    return {reply(q)
+                .record(q.name, 12, 60, Message().name("Mail.example").bytes)
+                .record(q.name, 12, 60, Message().name("www.example").bytes)};
+  });
+  auto resolver = make(server);
+  auto all = [](Resolver& r) -> Task<void> {
+    for (const char* text : {"192.0.2.1", "2001:db8::1"}) {
+      const auto found = co_await r.names(*base::IpAddress::parse(text));
+      CO_REQUIRE(found);
+      EXPECT_EQ(found->records, (Texts{"mail.example", "www.example"}));
+    }
+    const auto none = co_await r.names(*base::IpAddress::parse("192.0.2.2"));
+    EXPECT_EQ(none.error(), make_error_code(Errc::not_found));
+  };
+  run(loop, all(resolver));
+}
+
+TEST_F(ResolverTest, AsksForOneFamilyAndForOddNamesAsTheyAre) {
+  DnsServer server([](const Question& q) -> Messages {
+    if (q.name == "localhost") return {Message(q.id, q.name, q.type, 3)};
+    if (q.type == 1) return {reply(q).a(q.name, "192.0.2.1")};
+    return {reply(q).aaaa(q.name, "2001:db8::1")};
+  });
+  auto resolver = make(server);
+  auto all = [](Resolver& r) -> Task<void> {
+    const auto v4 = co_await r.host("ann+x=y%2f@a.example", false);
+    CO_REQUIRE(v4);
+    CO_REQUIRE(v4->records.size() == 1);
+    EXPECT_TRUE(v4->records[0].is_v4());
+    const auto v6 = co_await r.host("a.example", true);
+    CO_REQUIRE(v6);
+    EXPECT_FALSE(v6->records[0].is_v4());
+    const auto local = co_await r.host("localhost", false);  // no word of the hosts file
+    EXPECT_EQ(local.error(), make_error_code(Errc::not_found));
+    const auto bad = co_await r.host("a\\b.example", false);
+    EXPECT_EQ(bad.error(), make_error_code(Errc::not_found));
+  };
+  run(loop, all(resolver));
+}
+
 TEST_F(ResolverTest, GivesServicesByPriority) {
   DnsServer server([](const Question& q) -> Messages {
     return {reply(q).srv(q.name, 2, 5, 8081, "b.example").srv(q.name, 1, 7, 8080, "a.example")};

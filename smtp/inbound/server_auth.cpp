@@ -1,0 +1,108 @@
+// The part of a session that asks who the client and the author really are (smtp/auth), and signs for our own.
+#include "base/crypto.hpp"
+#include "smtp/inbound/server_session.hpp"
+#include "smtp/inbound/signing.hpp"
+#include "smtp/offloaded.hpp"
+
+namespace genkan::smtp {
+
+// This host itself is no stranger: SPF and the name of 127.0.0.1 say nothing.
+bool ServerSession::outside() const { return !exempt() && session_.user().empty() && !ip_.is_loopback(); }
+
+ClientQuestion ServerSession::client_question() const {
+  ClientQuestion question;
+  question.ip = ip_;
+  question.helo = session_.helo();
+  question.sender = session_.envelope().sender;
+  question.hostname = plan_->hostname();
+  question.now = WallClock::now();
+  return question;
+}
+
+// Once in a transaction: at the first recipient when that may be refused, else at the end of the content.
+net::Task<void> ServerSession::ask_client() {
+  if (client_auth_) co_return;
+  auto& resolver = front_.shared.dispatchers[front_.worker]->resolver();
+  ResolverDns dns(front_.loop, resolver, front_.loop.now() + plan_->auth->conf.timeout);
+  auto question = client_question();
+  client_auth_ = co_await check_client(dns, std::move(question), plan_->auth->conf);
+}
+
+net::Task<bool> ServerSession::client_refused(Want& want) {
+  const auto& rules = plan_->auth->conf;
+  if (!outside() || !judges_at_rcpt(rules)) co_return false;
+  co_await ask_client();
+  const auto refusal = refusal_of(*client_auth_, client_question(), rules);
+  if (!refusal) co_return false;
+  want = session_.recipient_refused(refusal->code, refusal->status, refusal->text, out_);
+  co_return true;
+}
+
+void ServerSession::begin_auth() {
+  AuthTask task;
+  task.verify = outside();
+  task.strip = !trusted_ && !plan_->allow_from.contains(ip_);
+  task.sign = !plan_->auth->keys.empty() && (trusted_ || !session_.user().empty());
+  task.seal = task.verify && plan_->auth->seal && goes_on(items_);
+  if (task.any()) auth_ = std::make_unique<MessageAuth>(plan_->auth, task, wall_ms() / 1000);
+}
+
+// What the reader stores of these octets, the checks see too.
+std::size_t ServerSession::feed_content(std::string_view octets) {
+  auto& body = intake_->body();
+  const auto had = body.size();
+  const auto used = reader_->feed(octets, body);
+  if (auth_) auth_->feed(std::string_view(body).substr(had));
+  return used;
+}
+
+net::Task<FilterResult> ServerSession::authenticate() {
+  FilterResult result;
+  auth_->finish();
+  if (auth_->header_too_large()) {
+    result.kind = FilterResult::Kind::refuse;
+    result.reply = "552 5.3.4 the header of the message is too large";
+    co_return result;
+  }
+  AuthVerdict verdict;
+  if (outside()) {
+    co_await ask_client();
+    auto& resolver = front_.shared.dispatchers[front_.worker]->resolver();
+    ResolverDns dns(front_.loop, resolver, front_.loop.now() + plan_->auth->conf.timeout);
+    const auto dice = static_cast<unsigned>(base::random_u64() % 100);
+    auto question = client_question();
+    verdict = co_await auth_->judge(dns, *client_auth_, std::move(question), dice);
+  }
+  if (verdict.kind == AuthVerdict::Kind::refuse) {
+    result.kind = FilterResult::Kind::refuse;
+    result.reply = std::move(verdict.reply);
+    co_return result;
+  }
+  auto header = auth_->stripped();
+  if (!verdict.fields.empty() || header)
+    co_await intake_->put_fields(std::move(verdict.fields), std::move(header), auth_->header_size());
+  co_return result;
+}
+
+net::Task<void> ServerSession::sign_content(bool changed) { co_await sign_intake(front_, *intake_, *auth_, changed); }
+
+void ServerSession::note_findings(const std::string& id) {
+  if (!outside() || auth_->header_too_large()) return;
+  const auto& f = auth_->findings();
+  std::string dkim;
+  for (const auto& one : f.dkim) {
+    dkim += dkim.empty() ? "" : " ";
+    dkim += word_of(one.check.result);
+    dkim += ":" + one.signature.domain;
+  }
+  front_.shared.mail_log->write("authenticated", {{"id", id},
+                                                  {"client", ip_text_},
+                                                  {"name", f.client.reverse == NameCheck::pass ? f.client.name : ""},
+                                                  {"spf", f.client.spf_asked ? word_of(f.client.spf.result) : ""},
+                                                  {"dkim", dkim},
+                                                  {"dmarc", f.dmarc_asked ? word_of(f.dmarc.result) : ""},
+                                                  {"domain", f.dmarc.domain},
+                                                  {"arc", f.arc_asked ? word_of(f.arc.result) : ""}});
+}
+
+}  // namespace genkan::smtp
