@@ -153,6 +153,10 @@ Want Session::judge_mail(const MailArguments& mail, const Moment& moment, std::s
     put_reply(out, 452, "4.3.1", "not enough space, try again later");
     return Want::command;
   }
+  if (moment.busy) {
+    put_reply(out, 451, "4.3.2", "busy now, try again later");
+    return Want::command;
+  }
   envelope_.sender = mail.from.text;
   envelope_.envid = mail.envid;
   envelope_.ret = mail.ret;

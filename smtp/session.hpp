@@ -62,6 +62,7 @@ enum class LoginVerdict { good, bad, try_later };
 struct Moment {
   bool more_buffered = false;       // further octets had arrived with this line
   std::uint64_t room = UINT64_MAX;  // octets that the spool can still take
+  bool busy = false;                // mail yields: no new messages now
 };
 
 enum class LineFault { too_long, bare_newline, nul };

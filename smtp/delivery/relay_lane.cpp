@@ -51,6 +51,7 @@ bool utf8_in_header(std::string_view content) {
 }  // namespace
 
 RelayLane::RelayLane(Dispatcher& dispatcher, std::string name) : Lane(dispatcher, std::move(name)) {
+  turn_.random = cluster::Random(static_cast<std::uint64_t>(dispatcher.random() * 1e18));
   RelayLane::configure(dispatcher.plan());
 }
 
@@ -65,6 +66,7 @@ void RelayLane::configure(const PlanPtr& plan) {
   std::vector<std::shared_ptr<Member>> members;
   if (relay) {
     set_connections(relay->connections);
+    rules_ = ChoiceRules::of(*relay, plan->conf->cluster.max_age);
     for (const auto& row : relay->members) {
       auto member = std::make_shared<Member>();
       member->address = row.address;
@@ -118,7 +120,7 @@ net::Task<Verdict> RelayLane::probe_members(std::string address) {
   std::vector<bool> failed(members_.size());
   for (;;) {
     const auto states_now = states();
-    const auto choice = choose_member(states_now, loop_.now(), failed);
+    const auto choice = choose(states_now, failed);
     if (!choice) co_return Verdict::try_later;
     Link link;
     auto member = members_[*choice];
@@ -156,12 +158,22 @@ std::size_t RelayLane::carrier_limit() const {
 
 std::vector<MemberState> RelayLane::states() const {
   std::vector<MemberState> states;
-  const auto& load = dispatcher_.shared().hooks.node_load;
+  const auto& figures = dispatcher_.shared().hooks.node_figures;
   for (const auto& member : members_) {
     states.push_back(member->state);
-    if (load && !member->node.empty()) states.back().load = load(member->node);
+    if (!figures || member->node.empty()) continue;
+    auto& state = states.back();
+    state.figures = figures(member->node);
+    if (state.figures.heard != member->heard) {
+      member->heard = state.figures.heard;
+      member->state.sent = state.sent = 0;
+    }
   }
   return states;
+}
+
+std::optional<std::size_t> RelayLane::choose(const std::vector<MemberState>& states, const std::vector<bool>& skip) {
+  return choose_member(states, rules_, turn_, loop_.now(), skip);
 }
 
 std::size_t RelayLane::index_of(const Member& member) const {
@@ -215,6 +227,7 @@ net::Task<bool> RelayLane::open_to(Link& link, std::shared_ptr<Member> member, s
   }
   if (!opened) co_return false;
   link.connection = std::move(*opened);
+  ++member->state.sent;
   link.member = std::move(member);
   link.used = 0;
   link.since = loop_.now();
@@ -235,7 +248,7 @@ net::Task<bool> RelayLane::open(Link& link, std::vector<bool>& failed) {
     }
     const auto now = loop_.now();
     const auto states_now = states();
-    const auto choice = choose_member(states_now, now, skip);
+    const auto choice = choose(states_now, skip);
     if (!choice) {
       const auto alive = next_alive(states_now, now);
       if (crowded) {
@@ -281,7 +294,7 @@ net::Task<void> RelayLane::carry() {
     if (!got) break;
     co_await carry_one(work, link);
     work = Work();
-    if (carriers() > carrier_limit()) break;  // the next hop takes less than before
+    if (carriers() > allowed()) break;  // the next hop takes less than before
   }
   co_await drop(link);
   carrier_ended();

@@ -26,6 +26,7 @@ class RelayLane : public Lane {
     ClientOptions with_tls, without_tls;
     bool may_do_without = true;  // in the clear when TLS fails
     MemberState state;           // in_flight counts open connections
+    Time heard{};                // when its node announced what state.sent is counted from
     Time no_tls_until{};
   };
 
@@ -64,7 +65,10 @@ class RelayLane : public Lane {
   bool worn(const Link& link) const;
   std::size_t index_of(const Member& member) const;
   std::vector<MemberState> states() const;
+  std::optional<std::size_t> choose(const std::vector<MemberState>& states, const std::vector<bool>& skip);
 
+  ChoiceRules rules_;
+  ChoiceTurn turn_;
   std::size_t per_member_ = 1;  // connections to one member from this worker
   std::set<Connection*> open_;
 };

@@ -46,6 +46,10 @@ class ServerSession {
   net::Task<bool> screen();
   net::Task<void> look_up();
   net::Task<bool> held_back(AddressView address, Want& want);
+  bool too_much_from_sender();
+  bool too_much_for(AddressView recipient);
+  YieldLevel yields() const noexcept;
+  net::Task<void> hold_up();
   bool exempt() const;
   net::Task<bool> follow(Want want);
   net::Task<bool> flush();
@@ -85,6 +89,8 @@ class ServerSession {
   bool trusted_ = false;   // may send to any domain
   DnsblVerdict listed_;
   bool message_counted_ = false;  // towards the rate, in this transaction
+  bool sender_counted_ = false;   // likewise
+  bool network_counted_ = false;
   bool counted_ = false, receiving_ = false, timed_out_ = false;
 
   std::unordered_map<std::string, std::vector<Target>> resolved_;  // of each recipient that was accepted
