@@ -43,11 +43,6 @@ Outcome failure(const std::string& reply) {
   return outcome;
 }
 
-bool utf8_in_header(std::string_view content) {
-  const auto header = content.substr(0, content.find("\r\n\r\n"));
-  return std::any_of(header.begin(), header.end(), [](char c) { return static_cast<unsigned char>(c) >= 0x80; });
-}
-
 }  // namespace
 
 RelayLane::RelayLane(Dispatcher& dispatcher, std::string name) : Lane(dispatcher, std::move(name)) {
@@ -137,6 +132,59 @@ net::Task<Verdict> RelayLane::probe_members(std::string address) {
     failed.resize(members_.size());
     if (*choice < failed.size()) failed[*choice] = true;
   }
+}
+
+// A connection for a message that goes through before it is answered; the lane stays until it is given back.
+net::Task<bool> RelayLane::borrow(Link& link, std::string* why) {
+  ++probes_;
+  const bool got = co_await borrow_one(link, why);
+  if (!got) --probes_;
+  co_return got;
+}
+
+net::Task<bool> RelayLane::borrow_one(Link& link, std::string* why) {
+  std::string never, said;
+  const bool known = co_await find_members(&never);
+  *why = never.empty() ? "451 4.4.3 the next hop is not known now, try again later" : never;
+  if (!known || !never.empty()) co_return false;
+  *why = "451 4.4.1 no next hop can be reached now, try again later";
+  std::vector<bool> failed(members_.size());
+  for (;;) {
+    auto skip = failed;
+    skip.resize(members_.size());
+    for (std::size_t i = 0; i < members_.size(); ++i) {
+      if (skip[i] || members_[i]->state.in_flight < per_member_) continue;
+      *why = "451 4.3.2 the next hop is busy, try again later";
+      skip[i] = true;
+    }
+    const auto states_now = states();
+    const auto choice = choose(states_now, skip);
+    if (!choice || stopping()) co_return false;
+    auto member = members_[*choice];
+    ++member->state.in_flight;
+    const bool opened = co_await open_to(link, member, &said);
+    if (opened) {
+      member_worked(member->state);
+      co_return true;
+    }
+    --member->state.in_flight;
+    member_failed(member->state, loop_.now(), dispatcher_.random());
+    note_error(said);
+    dispatcher_.shared().metrics.connection_failures.add();
+    dispatcher_.shared().telemetry.log.warning("mail relay cannot be reached",
+                                               {{"group", name()}, {"member", member->address}, {"why", said}});
+    failed.resize(members_.size());
+    if (const auto index = index_of(*member); index < failed.size()) failed[index] = true;
+  }
+}
+
+void RelayLane::give_back(Link& link) noexcept {
+  lose(link);
+  --probes_;
+}
+
+void RelayLane::took(Link& link, bool good) {
+  if (good) window_grows(link.member->state, per_member_);
 }
 
 void RelayLane::cancel() {

@@ -19,6 +19,10 @@ class RelayLane : public Lane {
   void cancel() override;
   net::Task<Verdict> probe(std::string address) override;
 
+ private:
+  friend class Passage;
+  struct Link;
+
  protected:
   struct Member {
     std::string address, node;
@@ -46,6 +50,12 @@ class RelayLane : public Lane {
     unsigned used = 0;
     Time since{};
   };
+
+  // For Passage.
+  net::Task<bool> borrow(Link& link, std::string* why);
+  net::Task<bool> borrow_one(Link& link, std::string* why);
+  void give_back(Link& link) noexcept;
+  void took(Link& link, bool good);
 
   // One item's way along the members.
   struct Attempt {

@@ -38,6 +38,7 @@ InboundMetrics::InboundMetrics(base::Metrics& metrics)
       recipients_refused(metrics.counter("genkan_smtp_recipients_refused_total", "Recipients refused")),
       filter_failures(
           metrics.counter("genkan_smtp_filter_failures_total", "Messages that a filter could not be asked about")),
+      passed(metrics.counter("genkan_smtp_passed_total", "Messages that the next hop took before we answered")),
       yielded(metrics.counter("genkan_smtp_yielded_total", "What mail did to yield to HTTP", {{"how", "refused"}})),
       held_up(metrics.counter("genkan_smtp_yielded_total", "What mail did to yield to HTTP", {{"how", "held_up"}})) {}
 

@@ -49,6 +49,7 @@ struct InboundMetrics {
   base::Counter& refused;
   base::Counter& recipients_refused;
   base::Counter& filter_failures;
+  base::Counter& passed;   // of the accepted: by the next hop, before the queue
   base::Counter& yielded;  // turned away because mail yields
   base::Counter& held_up;  // made to wait
 };
@@ -58,6 +59,7 @@ class ServerSession;
 // One of those who get the mail for an address.
 struct Target {
   std::string address, destination;
+  bool before_queue = false;  // answered only after the next hop
 };
 struct Resolution {
   Verdict verdict = Verdict::accept;

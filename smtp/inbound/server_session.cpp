@@ -194,7 +194,10 @@ net::Task<bool> ServerSession::one_line(LineResult line) {
     const bool waits = base::istarts_with(line.line, "MAIL") || base::istarts_with(line.line, "DATA");
     want = session_.line(line.line, moment, out_);
     if (waits) co_await hold_up();
-    if (!session_.in_transaction()) sender_counted_ = false;
+    if (!session_.in_transaction()) {
+      sender_counted_ = false;
+      co_await drop_passage();
+    }
     if (want == Want::recipient) {
       want = co_await judge(session_.asked());
     } else if (want == Want::login) {
@@ -261,11 +264,8 @@ net::Task<Want> ServerSession::judge(AddressView address) {
     front_.metrics.recipients_refused.add();
     co_return session_.recipient_refused(450, "4.2.1", "too much mail for this recipient, try again later", out_);
   }
-  if (resolution.verdict == Verdict::accept) {
-    resolved_[name] = std::move(resolution.targets);
-  } else {
-    front_.metrics.recipients_refused.add();
-  }
+  if (resolution.verdict == Verdict::accept) co_return co_await take_recipient(name, std::move(resolution.targets));
+  front_.metrics.recipients_refused.add();
   co_return session_.recipient_judged(resolution.verdict, out_);
 }
 
