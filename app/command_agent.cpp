@@ -8,6 +8,7 @@
 
 #include "app/commands.hpp"
 #include "app/privileges.hpp"
+#include "app/queue_counter.hpp"
 #include "base/sd_notify.hpp"
 #include "base/slot.hpp"
 #include "base/version.hpp"
@@ -33,10 +34,12 @@ class Agent {
   int start(std::string& why) {
     cluster::ChannelOptions options;
     options.resolver = &resolver_;
+    options.fill = [this](cluster::LoadRecord& record) { record.queue = queue_.last(); };
     auto opened = cluster::open_agent(loop_, telemetry_, *conf_, std::move(options), why);
     if (!opened) return EX_CONFIG;
     channel_ = std::move(*opened);
     if (auto dropped = drop_privileges(*conf_, why); !dropped) return EX_NOPERM;
+    queue_.watch(conf_->cluster.queue_dirs);
     thread_ = std::thread([this] {
       base::this_slot = loop_.slot();
       loop_.run();
@@ -69,6 +72,7 @@ class Agent {
   base::Metrics metrics_;
   base::StatusBoard status_;
   base::Telemetry telemetry_;
+  QueueCounter queue_{log_};
   net::Loop loop_{1};
   net::Resolver resolver_;
   std::unique_ptr<cluster::Channel> channel_;

@@ -48,9 +48,15 @@ smtp::Hooks Mail::hooks() {
     if (!*verified) return Errc::refused;
     return (*verified)->address;
   };
-  hooks.node_load = [this](std::string_view node) {
-    const auto load = cluster_.load_of(node, Clock::now());
-    return load ? *load : -1.0;
+  hooks.node_figures = [this](std::string_view node) { return cluster_.figures_of(node, Clock::now()); };
+  hooks.load = load_;
+  hooks.shared_memory.recall = [this](const std::string& key) -> Result<std::string> {
+    const auto memory = this->memory();
+    return memory ? memory->get(key) : Result<std::string>(make_error_code(Errc::unavailable));
+  };
+  hooks.shared_memory.remember = [this](const std::string& key, const std::string& value, std::int64_t seconds) {
+    const auto memory = this->memory();
+    return memory ? memory->set(key, value, seconds) : Result<void>(make_error_code(Errc::unavailable));
   };
   return hooks;
 }
@@ -85,13 +91,30 @@ std::shared_ptr<http::Handler> Mail::webmail() const { return webmail_; }
 
 Result<void> Mail::start(conf::ConfPtr conf, std::shared_ptr<const net::TlsServer> tls, std::string& why) {
   if (!smtp_) return {};
+  set_memory(*conf);
   auto started = smtp_->start(std::move(conf), std::move(tls), why);
   smtp_runs_ = started.has_value();
   return started;
 }
 
 Result<void> Mail::reload(conf::ConfPtr conf, std::shared_ptr<const net::TlsServer> tls, std::string& why) {
-  return smtp_ ? smtp_->reload(std::move(conf), std::move(tls), why) : Result<void>();
+  if (!smtp_) return {};
+  set_memory(*conf);
+  return smtp_->reload(std::move(conf), std::move(tls), why);
+}
+
+void Mail::set_memory(const conf::Conf& conf) {
+  const auto& servers = conf.smtp.policy.greylist_memcached;
+  if (servers == memory_servers_) return;
+  auto next = servers.empty() ? nullptr : std::make_shared<cache::Memcached>(servers);
+  memory_servers_ = servers;
+  const std::lock_guard lock(memory_mutex_);
+  memory_ = std::move(next);
+}
+
+std::shared_ptr<cache::Memcached> Mail::memory() const {
+  const std::lock_guard lock(memory_mutex_);
+  return memory_;
 }
 
 void Mail::drain() {

@@ -2,10 +2,14 @@
 // nothing of them; and the relay given to webmail for what people send.
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
+#include <vector>
 
 #include "base/telemetry.hpp"
+#include "cache/memcached.hpp"
 #include "cluster/cluster.hpp"
 #include "conf/conf.hpp"
 #include "http/handler.hpp"
@@ -23,6 +27,8 @@ class Mail {
   Mail(net::Workers& workers, base::Telemetry& telemetry, cluster::Cluster& cluster);
   ~Mail();
 
+  // What mail yields to, asked on the control loop; before listen().
+  void set_load(std::function<smtp::YieldLoad(const conf::Smtp&)> load) { load_ = std::move(load); }
   Result<void> listen(const conf::Conf& conf, std::string& why);  // before privileges are dropped
   // Opens the accounts, after privileges are dropped and before the web part is built.
   Result<void> open(const conf::Conf& conf, std::string& why);
@@ -37,6 +43,8 @@ class Mail {
 
  private:
   smtp::Hooks hooks();
+  void set_memory(const conf::Conf& conf);
+  std::shared_ptr<cache::Memcached> memory() const;  // any thread
   // On a pool thread of webmail's: hands the message to a worker and waits until it is on the disk.
   Result<std::string> submit(const webmail::Envelope& envelope, std::string_view message);
 
@@ -47,6 +55,10 @@ class Mail {
   std::unique_ptr<webmail::Delivery> delivery_;
   std::unique_ptr<smtp::Server> smtp_;
   std::shared_ptr<http::Handler> webmail_;
+  std::function<smtp::YieldLoad(const conf::Smtp&)> load_;
+  mutable std::mutex memory_mutex_;           // guards memory_; held for a copy
+  std::shared_ptr<cache::Memcached> memory_;  // shared by nodes; null: none
+  std::vector<std::string> memory_servers_;
   bool smtp_runs_ = false;
 };
 

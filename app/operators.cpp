@@ -1,5 +1,6 @@
 #include "app/operators.hpp"
 
+#include <algorithm>
 #include <cstdio>
 
 namespace genkan::app {
@@ -72,6 +73,13 @@ void Operators::sample() {
     }
   }
   workers_.control().wheel().arm(sampler_, workers_.control().now() + 1s);
+}
+
+Duration Operators::worst_lag() const {
+  std::lock_guard lock(mutex_);
+  double worst = 0;
+  for (const auto& load : loads_) worst = std::max(worst, load.lag_ms);
+  return std::chrono::duration_cast<Duration>(std::chrono::duration<double, std::milli>(worst));
 }
 
 std::string Operators::workers_json() const {

@@ -20,7 +20,8 @@ class Operators {
 
   Result<void> open(const conf::Conf& conf, std::string& why);  // before privileges are dropped
   void start(conf::ConfPtr conf);
-  void stop();  // cuts its connections
+  void stop();
+  Duration worst_lag() const;  // of the workers, in the last second; any thread  // cuts its connections
 
  private:
   // Once a second: how busy each worker is.

@@ -6,9 +6,11 @@
 #include <algorithm>
 #include <thread>
 
+#include "app/load_watch.hpp"
 #include "app/mail.hpp"
 #include "app/operators.hpp"
 #include "app/privileges.hpp"
+#include "app/queue_counter.hpp"
 #include "app/web.hpp"
 #include "base/file.hpp"
 #include "base/sd_notify.hpp"
@@ -29,7 +31,10 @@ struct Site::Rooms {
         service(workers.control(), cluster, telemetry, &resolver),
         mail(workers, telemetry, cluster),
         web(workers, telemetry, cluster),
-        operators(workers, telemetry) {}
+        operators(workers, telemetry),
+        load_watch(metrics, cluster, operators) {
+    mail.set_load([this](const conf::Smtp& smtp) { return load_watch.read(smtp); });
+  }
 
   cluster::ChannelOptions channel_options();
 
@@ -45,6 +50,8 @@ struct Site::Rooms {
   Mail mail;
   Web web;  // after mail: its handlers hold the webmail, which uses mail's accounts to its end
   Operators operators;
+  LoadWatch load_watch;
+  QueueCounter queue_counter{log};
   std::unique_ptr<vip::Launched> launched;
   std::unique_ptr<vip::Vip> vip;
 
@@ -70,7 +77,7 @@ cluster::ChannelOptions Site::Rooms::channel_options() {
   options.resolver = &resolver;
   options.fill = [this](cluster::LoadRecord& record) {
     cluster.describe_self(record);
-    record.queue = static_cast<std::uint32_t>(mail.queued());
+    record.queue = static_cast<std::uint32_t>(mail.queued()) + queue_counter.last();
     std::string why;
     record.draining = !status.ready(why);
   };
@@ -106,6 +113,7 @@ int Site::start(std::string& why) {
   r.workers.start();
   auto snapshot = r.web.build(r.conf, why);
   if (!snapshot) return EX_CONFIG;
+  r.queue_counter.watch(r.conf->cluster.queue_dirs);
   r.workers.on_control([&r] { r.service.start(); });
   if (auto started = r.mail.start(r.conf, (*snapshot)->tls, why); !started) return EX_IOERR;
   r.web.start(*snapshot);
@@ -134,6 +142,7 @@ bool Site::reload(conf::ConfPtr conf, std::string& why) {
   if (auto updated = r.web.update(*snapshot, why); !updated) return false;
   r.workers.on_control([&r] { r.service.refresh(); });
   if (auto updated = r.mail.reload(conf, (*snapshot)->tls, why); !updated) return false;
+  r.queue_counter.watch(conf->cluster.queue_dirs);
   r.log.set_level(conf->log.level);
   r.conf = std::move(conf);
   base::sd_notify_ready();
@@ -167,6 +176,7 @@ void Site::stop() {
     while (r.web.sessions() > 0) std::this_thread::sleep_for(std::chrono::milliseconds(5));
   }
   r.mail.stop();
+  r.queue_counter.stop();
   r.operators.stop();
   r.workers.on_control([&r] {
     r.service.stop();

@@ -112,6 +112,7 @@ Figures Backend::figures() const noexcept {
   f.interval_us = interval_us_.load(kRelaxed);
   f.memory_total = memory_total_.load(kRelaxed);
   f.memory_available = memory_available_.load(kRelaxed);
+  f.queue = queue_.load(kRelaxed);
   return f;
 }
 
@@ -232,6 +233,7 @@ void Backend::on_figures(const Figures& f, bool draining, Time now) {
   interval_us_.store(f.interval_us, kRelaxed);
   memory_total_.store(f.memory_total, kRelaxed);
   memory_available_.store(f.memory_available, kRelaxed);
+  queue_.store(f.queue, kRelaxed);
   started_then_.store(started_.load(kRelaxed), kRelaxed);
   heard_.store(std::max<Time::rep>(1, f.heard.time_since_epoch().count()), std::memory_order_release);
   State before;

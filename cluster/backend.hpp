@@ -133,7 +133,7 @@ class Backend {
   std::atomic<Time::rep> heard_{0};  // 0: never
   std::atomic<std::uint64_t> started_then_{0};
   std::atomic<std::uint32_t> load_milli_{0}, load_hwm_{1}, cpu_idle_{0}, ncpu_{1}, speed_{0}, node_inflight_{0},
-      service_us_{0}, interval_us_{1'000'000};
+      service_us_{0}, interval_us_{1'000'000}, queue_{0};
   std::atomic<std::uint64_t> memory_total_{0}, memory_available_{0};
 
   mutable std::mutex mutex_;  // guards what follows; held for some arithmetic or a copy

@@ -17,13 +17,14 @@ struct Row {
   Function function;
   Takes takes;
 };
-constexpr std::array<Row, 7> kRows{{
+constexpr std::array<Row, 8> kRows{{
     {"byAge", Function::by_age, Takes::age},
     {"byRandom", Function::by_random, Takes::nothing},
     {"byLogWindow", Function::by_log_window, Takes::nothing},
     {"byLoad", Function::by_load, Takes::bias},
     {"byCPU", Function::by_cpu, Takes::nothing},
     {"byBusyChildren", Function::by_busy_children, Takes::bias},
+    {"byQueue", Function::by_queue, Takes::nothing},
     {"byCost", Function::by_cost, Takes::nothing},
 }};
 

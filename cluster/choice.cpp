@@ -89,6 +89,11 @@ void by_busy_children(Candidates& c, double bias) {
   });
 }
 
+void by_queue(Candidates& c) {
+  sort_by(c,
+          [](const Candidate& x) { return x.figures.known ? static_cast<double>(x.figures.queue) + x.sent : kLast; });
+}
+
 void by_cost(Candidates& c) {
   double strongest = 1, largest = 1;
   for (const auto position : c.order) {
@@ -138,6 +143,9 @@ ChainResult run_chain(const Chain& chain, Candidates& c, Random& random, Time no
         break;
       case Function::by_busy_children:
         by_busy_children(c, step.argument);
+        break;
+      case Function::by_queue:
+        by_queue(c);
         break;
       case Function::by_cost:
         by_cost(c);

@@ -15,6 +15,7 @@
 //     byLoad [bias]       ascending load average; `bias` (load units) is taken off this node's own: -1000 is never me
 //     byCPU               most idle CPU first
 //     byBusyChildren [bias]  ascending requests in flight, announced by the node and sent by us
+//     byQueue             ascending messages in the node's mail queue, with what we sent since
 //     byCost              ascending opportunity cost of CPU and memory, see by_cost()
 //
 // Sorting is stable: equals keep the order that the functions before gave them. Nodes that were never heard from sort
@@ -49,6 +50,7 @@ struct Figures {
   std::uint32_t service_us = 0;  // the node's own mean, or what we measured; 0: unknown
   std::uint32_t interval_us = 1'000'000;
   std::uint64_t memory_total = 0, memory_available = 0;
+  std::uint32_t queue = 0;  // messages in the node's mail queue
 };
 
 struct Candidate {
@@ -100,6 +102,7 @@ void by_log_window(Candidates& c);
 void by_load(Candidates& c, double bias);
 void by_cpu(Candidates& c);
 void by_busy_children(Candidates& c, double bias);
+void by_queue(Candidates& c);
 
 // Opportunity cost (Amir, Awerbuch, Barak, Borgstrom, Keren: IEEE TPDS 11(7), 2000), differential form, as the demand
 // of a web request is not known beforehand: with N machines (at least 2)
@@ -109,7 +112,16 @@ void by_busy_children(Candidates& c, double bias);
 // is left out; a request is taken to need the same share of the largest machine's memory as of its processors.
 void by_cost(Candidates& c);
 
-enum class Function : std::uint8_t { by_age, by_random, by_log_window, by_load, by_cpu, by_busy_children, by_cost };
+enum class Function : std::uint8_t {
+  by_age,
+  by_random,
+  by_log_window,
+  by_load,
+  by_cpu,
+  by_busy_children,
+  by_queue,
+  by_cost
+};
 std::string_view name_of(Function f) noexcept;
 
 struct Step {

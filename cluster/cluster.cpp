@@ -20,6 +20,24 @@ HealthPolicy policy_of(const conf::Pool& pool) {
 
 std::string name_of_backend(const conf::Backend& b) { return b.name.empty() ? b.address : b.name; }
 
+Figures figures_from(const LoadRecord& r, Time heard) {
+  Figures f;
+  f.known = true;
+  f.heard = heard;
+  f.load_milli = r.load_milli;
+  f.load_hwm = r.load_hwm;
+  f.cpu_idle_permille = r.cpu_idle_permille;
+  f.ncpu = r.ncpu;
+  f.speed = r.speed;
+  f.node_inflight = r.inflight;
+  f.service_us = r.service_us;
+  f.interval_us = static_cast<std::uint32_t>(std::min<std::uint64_t>(std::uint64_t{r.interval_ms} * 1000, 0xffffffff));
+  f.memory_total = r.memory_total;
+  f.memory_available = r.memory_available;
+  f.queue = r.queue;
+  return f;
+}
+
 }  // namespace
 
 Cluster::Cluster(base::Telemetry& telemetry, std::string self)
@@ -106,6 +124,28 @@ std::optional<double> Cluster::load_of(std::string_view node, Time now) const {
   return view->record.load_milli / 1000.0;
 }
 
+Figures Cluster::figures_of(std::string_view node, Time now) const {
+  const auto view = nodes_.find(node);
+  if (!view || now - view->heard > Duration(max_age_.load(std::memory_order_relaxed))) return {};
+  return figures_from(view->record, view->heard);
+}
+
+double Cluster::troubled(std::uint32_t load_percent, Time now) const {
+  const Duration max_age(max_age_.load(std::memory_order_relaxed));
+  std::size_t total = 0, bad = 0;
+  for (const auto& b : backends()) {
+    const auto state = b->state();
+    if (state == State::draining || state == State::maintenance) continue;
+    ++total;
+    const auto f = b->figures();
+    // Load average in thousandths against percent of the processors.
+    const bool heard = f.known && now - f.heard <= max_age && load_percent != 0;
+    const bool loaded = heard && f.load_milli > std::uint64_t{10} * load_percent * f.ncpu;
+    bad += (state != State::up && state != State::half_open) || loaded;
+  }
+  return total == 0 ? 0.0 : static_cast<double>(bad) / static_cast<double>(total);
+}
+
 double Cluster::capacity() const {
   std::size_t total = 0, serving = 0;
   for (const auto& b : backends()) {
@@ -119,19 +159,7 @@ double Cluster::capacity() const {
 
 void Cluster::heard(const LoadRecord& r, const base::Endpoint& from, bool self, Time now) {
   nodes_.update(r, from, self, now);
-  Figures f;
-  f.known = true;
-  f.heard = now;
-  f.load_milli = r.load_milli;
-  f.load_hwm = r.load_hwm;
-  f.cpu_idle_permille = r.cpu_idle_permille;
-  f.ncpu = r.ncpu;
-  f.speed = r.speed;
-  f.node_inflight = r.inflight;
-  f.service_us = r.service_us;
-  f.interval_us = static_cast<std::uint32_t>(std::min<std::uint64_t>(std::uint64_t{r.interval_ms} * 1000, 0xffffffff));
-  f.memory_total = r.memory_total;
-  f.memory_available = r.memory_available;
+  const auto f = figures_from(r, now);
   for (const auto& b : backends()) {
     if (b->node() == r.node) b->on_figures(f, r.draining, now);
   }

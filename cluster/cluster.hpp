@@ -47,6 +47,11 @@ class Cluster {
   const std::string& self() const noexcept { return self_; }
   // For pools elsewhere (mail): the node's load average, when it was heard within max_age.
   std::optional<double> load_of(std::string_view node, Time now) const;
+  // Likewise all of what it announced; `known` is false when it was not heard.
+  Figures figures_of(std::string_view node, Time now) const;
+  // The share of this node's backends, 0..1, that are down or whose nodes are loaded above this percentage of their
+  // processors (0: that is not looked at). 0 when there are none.
+  double troubled(std::uint32_t load_percent, Time now) const;
   // How many of this node's backends serve, 0..1; 1 when there are none: what the VIP's priority follows.
   double capacity() const;
 

@@ -47,6 +47,7 @@ const std::vector<CandidacyFunction>& candidacy_functions() {
        "sorts by load average, the least loaded first; the bias is taken off this node's own load"},
       {"byCPU", Argument::none, "sorts by idle processor time, the most idle first"},
       {"byBusyChildren", Argument::bias, "sorts by requests in flight, the fewest first; the bias as for `byLoad`"},
+      {"byQueue", Argument::none, "sorts by messages in the node's mail queue, the fewest first"},
       {"byCost", Argument::none, "sorts by what one more request would cost there in processor and memory"},
   };
   return functions;

@@ -2,7 +2,9 @@
 #include <algorithm>
 #include <string>
 
+#include "base/address.hpp"
 #include "base/text.hpp"
+#include "conf/chain.hpp"
 #include "conf/check.hpp"
 
 namespace genkan::conf {
@@ -59,14 +61,49 @@ void check_mail_routes(Checker& check) {
     }
     const int actions = (routes[i].local ? 1 : 0) + (routes[i].mx ? 1 : 0) + (routes[i].relay.empty() ? 0 : 1);
     if (actions > 1) check.error(place, "the route has more than one of `local`, `relay` and `mx`");
-    if (actions == 0) check.error(place, "the route has no action", "give it one of `local = true`, `relay` and `mx = true`");
+    if (actions == 0)
+      check.error(place, "the route has no action", "give it one of `local = true`, `relay` and `mx = true`");
     if (routes[i].domains.empty() && routes[i].addresses.empty() && routes[i].pattern.empty())
       check.error(place, "the route is for nobody", "give it `domains`, `addresses` or a `pattern`");
     for (const auto& address : routes[i].addresses) check_address(check, address, place + ".addresses");
     for (const auto& address : routes[i].recipients) check_address(check, address, place + ".recipients");
     if (routes[i].callback && routes[i].local)
       check.error(place + ".callback", "local mailboxes are looked up, there is no next hop to ask");
+    if (routes[i].before_queue && routes[i].local)
+      check.error(place + ".before_queue", "local mailboxes have no next hop that could answer first");
     need_relay(check, routes[i].relay, place + ".relay");
+  }
+}
+
+void check_relay_chain(Checker& check, const SmtpRelay& relay, const std::string& place) {
+  for (const auto& function : relay.chain) {
+    std::string why, hint;
+    if (!check_candidacy(function, why, hint)) check.error(place + ".chain", why, hint);
+  }
+  if (relay.scheduler == "chain" && relay.chain.empty()) {
+    check.error(place + ".scheduler", "the scheduler \"chain\" needs `chain`",
+                "chain = [\"byAge 5s\", \"byRandom\", \"byLogWindow\", \"byQueue\"]");
+  }
+  if (relay.scheduler != "chain" && !relay.chain.empty())
+    check.warning(place + ".chain", "`chain` has no effect with the scheduler \"" + relay.scheduler + "\"");
+  const bool nodes =
+      std::any_of(relay.members.begin(), relay.members.end(), [](const auto& m) { return !m.node.empty(); });
+  if ((relay.max_load != 0 || relay.max_queue != 0) && !nodes)
+    check.warning(place, "`max_load` and `max_queue` have no effect: no member names its `node`");
+}
+
+// DANE is worth what the answers of DNS are worth.
+void check_trust(Checker& check) {
+  const Conf& conf = check.conf;
+  if (!conf.smtp.dane || conf.smtp.trust_dns) return;
+  const auto near = [](const std::string& server) {
+    const auto at = base::Endpoint::parse(server);
+    return at && !at->is_unix() && at->ip.is_loopback();
+  };
+  const auto& servers = conf.node.name_servers;
+  if (servers.empty() || !std::all_of(servers.begin(), servers.end(), near)) {
+    check.error("smtp.dane", "`dane` needs name servers that can be trusted",
+                "name_servers of [node] on a loopback address, or trust_dns = true");
   }
 }
 
@@ -79,6 +116,7 @@ void check_relays(Checker& check) {
     if (relays[i].members.empty()) {
       check.error(place, "the relay `" + relays[i].name + "` has no member", "add a [[smtp.relay.member]] below it");
     }
+    check_relay_chain(check, relays[i], place);
     if (relays[i].protocol == "lmtp" && relays[i].implicit_tls)
       check.error(place + ".implicit_tls", "LMTP has no implicit TLS");
     if (relays[i].implicit_tls && relays[i].tls == "off")
@@ -98,6 +136,7 @@ void check_smtp(Checker& check) {
   check_relays(check);
   check_aliases(check);
   check_smtp_auth(check);
+  check_trust(check);
   if (smtp.relay_for_others != "mx") need_relay(check, smtp.relay_for_others, "smtp.relay_for_others");
   Names names(check, "listener");
   for (std::size_t i = 0; i < smtp.listens.size(); ++i) names.add(smtp.listens[i].name, at("smtp.listen", i, "name"));

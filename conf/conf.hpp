@@ -155,7 +155,8 @@ struct Cluster {
   std::vector<std::string> peers;  // unicast destinations
   std::uint32_t ttl = 1;
   milliseconds interval{1'000};
-  milliseconds max_age{5'000};  // a node not heard for this long is gone
+  milliseconds max_age{5'000};          // a node not heard for this long is gone
+  std::vector<std::string> queue_dirs;  // whose files are announced as this host's mail queue
 };
 
 // [smtp], [[smtp.listen]], [[smtp.route]], [[smtp.relay]], [[smtp.relay.member]]
@@ -175,6 +176,7 @@ struct SmtpRoute {
   bool mx = false;                      // or to the domain's own mail hosts, by DNS
   std::vector<std::string> recipients;  // who exists there; empty: not checked here
   bool callback = false;                // or ask the next hop
+  bool before_queue = false;            // 250 only after the next hop's
 };
 struct SmtpMember {
   std::string address;            // "192.0.2.1:25", "host:25"
@@ -184,6 +186,10 @@ struct SmtpMember {
 struct SmtpRelay {
   std::string name;
   std::vector<SmtpMember> members;
+  std::string scheduler = "least_loaded";  // among members of one preference; also those of a pool
+  std::vector<std::string> chain;          // candidacy functions for the scheduler "chain"
+  std::uint32_t max_load = 0;      // percent: load average for each processor of a member's node; 0: not looked at
+  std::uint32_t max_queue = 0;     // messages in a member's own queue; 0: not looked at
   std::uint32_t connections = 20;  // at once to one member
   milliseconds connect_timeout{30'000};
   milliseconds command_timeout{300'000};
@@ -213,6 +219,9 @@ struct SmtpPolicy {
   milliseconds greylist_lifetime{3'024'000'000};  // 35 days
   std::uint32_t messages_per_minute = 0;          // from one network; 0: no limit
   std::uint32_t recipients_per_minute = 0;
+  std::uint32_t sender_messages_per_minute = 0;     // from one address or user
+  std::uint32_t recipient_messages_per_minute = 0;  // to one address
+  std::vector<std::string> greylist_memcached;      // servers that share what was seen
 };
 // [smtp.auth]
 struct SmtpAuth {
@@ -267,7 +276,8 @@ struct Smtp {
   std::uint32_t max_recipients = 1000;
   std::uint32_t max_connections = 1000;
   std::uint32_t max_connections_per_address = 50;
-  std::uint32_t max_errors = 20;  // bad commands before 421
+  std::uint32_t max_connections_per_network = 0;  // /24, /64; 0: no limit
+  std::uint32_t max_errors = 20;                  // bad commands before 421
   milliseconds command_timeout{300'000};
   milliseconds data_timeout{180'000};
   std::uint64_t min_free = 64ull << 20;  // bytes free on the spool's disk, else 452
@@ -275,6 +285,24 @@ struct Smtp {
   milliseconds retry_max{3'600'000};
   milliseconds expire{432'000'000};  // 5 days
   milliseconds delay_notice{14'400'000};
+  // Mail yields to HTTP: how much of each is too much (0: not looked at), and what happens then.
+  bool yield = true;
+  std::uint32_t yield_load = 200;     // percent: load average for each processor
+  std::uint32_t yield_busy = 97;      // percent of processor time
+  std::uint32_t yield_requests = 0;   // HTTP requests in flight
+  std::uint32_t yield_backends = 50;  // percent of the backends that are out of service or over-loaded
+  milliseconds yield_lag{100};        // how late a worker comes to serve
+  milliseconds yield_delay{1'000};    // of greetings and replies
+  milliseconds yield_hold{10'000};    // until it ends
+  // Who is on the other side of a connection to mail hosts found by DNS.
+  bool dane = false, mta_sts = false;
+  bool trust_dns = false;  // the name servers validate, and nobody is between
+  std::uint16_t mta_sts_port = 443;
+  std::string mta_sts_ca;
+  bool tls_reports = false;  // state_dir/tls-reports
+  std::string tls_report_contact;
+  std::uint64_t mailbox_quota = 0;   // bytes of one mailbox; 0: none
+  std::string over_quota = "defer";  // defer, reject
 };
 
 // [webmail]

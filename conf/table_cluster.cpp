@@ -23,6 +23,10 @@ Section cluster_section() {
   s.row("interval", &Cluster::interval, duration(50ms, 1min), "Time between two announcements.");
   s.row("max_age", &Cluster::max_age, duration(100ms, 10min),
         "A node that was not heard for this long counts as gone. At least three times `interval`.");
+  s.row("queue_dirs", &Cluster::queue_dirs,
+        unset(example(list_of(path()), "[\"/var/spool/postfix/deferred\"]"), "none"),
+        "Folders whose files, in their subfolders too, are counted and announced as this host's mail queue, such as "
+        "those of a Postfix.");
   return s.take();
 }
 

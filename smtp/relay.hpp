@@ -1,7 +1,8 @@
 // Which member of a relay group takes the next message, and for how long a member that failed is left alone. Pure.
 //
-// As MX (RFC 5321 5.1): the lowest preference that has a member alive; within it the member with the least work, which
-// is what we have in flight to it weighed by the load that its node announces.
+// As MX (RFC 5321 5.1): the lowest preference that has a member alive, and within it one by the group's scheduler. Who
+// announces more load or a longer queue than the group allows is passed over as long as anybody else is left, be it of
+// a worse preference.
 #pragma once
 
 #include <cstddef>
@@ -10,6 +11,8 @@
 #include <vector>
 
 #include "base/clock.hpp"
+#include "cluster/choice.hpp"
+#include "conf/conf.hpp"
 
 namespace genkan::smtp {
 
@@ -20,7 +23,8 @@ struct MemberState {
   std::uint32_t in_flight = 0;
   std::uint32_t failures = 0;  // in a row
   Time down_until{};
-  double load = -1;  // 0 idle .. 1 full; negative: not known
+  cluster::Figures figures;  // of its node
+  std::uint32_t sent = 0;    // connections that we opened since these were heard
   // How many connections it gets from one worker: begins small, grows with every message that is taken, is halved when
   // the member says 421 or goes silent, as TCP does it.
   double window = kFirstWindow, threshold = 1e9;
@@ -32,8 +36,32 @@ std::size_t window_of(const MemberState& member, std::size_t max) noexcept;
 void window_grows(MemberState& member, std::size_t max) noexcept;
 void window_halves(MemberState& member, Time now) noexcept;  // at most once a second: one event is many errors
 
+// How a group chooses.
+struct ChoiceRules {
+  enum class Scheduler {
+    least_loaded,  // fewest connections, weighed by the load average for each processor
+    round_robin,
+    least_connections,
+    random,
+    two_choices,
+    chain,
+  } scheduler = Scheduler::least_loaded;
+  cluster::Chain chain;
+  std::uint32_t max_load = 0;   // percent of the processors; 0: not looked at
+  std::uint32_t max_queue = 0;  // messages; 0: not looked at
+  static ChoiceRules of(const conf::SmtpRelay& relay, Duration max_age);
+};
+// What is remembered between choices.
+struct ChoiceTurn {
+  std::vector<std::int64_t> current;
+  cluster::Random random{1};
+};
+
+bool over_loaded(const MemberState& member, const ChoiceRules& rules) noexcept;
+
 // The index of the member, or none when all are down. `skip`: those that failed for this message already.
-std::optional<std::size_t> choose_member(std::span<const MemberState> members, Time now, const std::vector<bool>& skip);
+std::optional<std::size_t> choose_member(std::span<const MemberState> members, const ChoiceRules& rules,
+                                         ChoiceTurn& turn, Time now, const std::vector<bool>& skip);
 
 // When the first of them may be tried again.
 Time next_alive(std::span<const MemberState> members, Time now);

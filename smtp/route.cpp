@@ -28,6 +28,7 @@ Router::Router(const conf::Smtp& conf) {
       auto& table = tables_.emplace_back();
       for (const auto& recipient : route.recipients) table.insert(base::to_lower(recipient));
     }
+    row.before_queue = route.before_queue;
     add_names(route, row);
   }
   if (conf.relay_for_others == "mx") {
@@ -70,6 +71,7 @@ Route Router::of(const Row& row, const std::string& address, const std::string& 
   Route route;
   route.kind = row.kind;
   route.check = row.check;
+  route.before_queue = row.before_queue;
   route.destination = row.kind == Route::Kind::mx ? std::string(kMxPrefix) + domain : row.destination;
   if (row.check == Route::Check::table) {
     const auto& table = tables_[row.table];

@@ -18,6 +18,7 @@ struct Route {
   std::string destination;  // "local", "relay:NAME", "mx:DOMAIN": names the queue
   // Who exists there: everybody; whom `recipients` names; whom the next hop takes when it is asked.
   enum class Check { none, table, callback } check = Check::none;
+  bool before_queue = false;
   bool known = true;  // with Check::table: it is in the table
 };
 
@@ -37,6 +38,7 @@ class Router {
     bool by_pattern = false;
     Route::Kind kind = Route::Kind::relay;
     Route::Check check = Route::Check::none;
+    bool before_queue = false;
     std::string destination;  // not of mx
     std::size_t table = 0;    // index into tables_
   };

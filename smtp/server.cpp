@@ -29,6 +29,7 @@ struct Server::Impl {
   Hooks hooks;
   InboundMetrics inbound;
   ClientCounts counts;
+  InboundLimits limits;
   std::shared_ptr<net::ConnectionLimit> limit = std::make_shared<net::ConnectionLimit>();
   std::vector<net::ListenSocket> sockets;
   std::vector<std::shared_ptr<const Entrance>> entrances;  // of the socket at the same place
@@ -39,6 +40,7 @@ struct Server::Impl {
   std::vector<std::unique_ptr<Front>> fronts;
   std::vector<std::vector<std::unique_ptr<net::Listener>>> listeners;  // by worker
   std::unique_ptr<Sweeper> sweeper;
+  std::unique_ptr<Yielder> yielder;
   std::unique_ptr<Greylist> greylist;
   std::shared_ptr<const net::TlsClient> tls_client;
   bool started = false, draining = false;
@@ -117,6 +119,7 @@ Result<void> Server::start(conf::ConfPtr conf, std::shared_ptr<const net::TlsSer
     const auto index = static_cast<std::size_t>(i);
     auto front = std::make_unique<Front>(im.workers.worker(i), index, *im.shared, im.counts, im.inbound, plan);
     front->limit = im.limit;
+    front->limits = &im.limits;
     front->greylist = im.greylist.get();
     im.fronts.push_back(std::move(front));
   }
@@ -124,7 +127,11 @@ Result<void> Server::start(conf::ConfPtr conf, std::shared_ptr<const net::TlsSer
   im.schedule_queue();
   im.workers.on_each([&im](int i) { im.start_worker(i); });
   im.sweeper = std::make_unique<Sweeper>(im.workers.control(), *im.shared, plan);
-  im.workers.on_control([&im] { im.sweeper->start(); });
+  im.yielder = std::make_unique<Yielder>(im.workers.control(), *im.shared, plan);
+  im.workers.on_control([&im] {
+    im.sweeper->start();
+    im.yielder->start();
+  });
   register_queue(im.telemetry.status, *im.shared);
   im.started = true;
   return {};
@@ -177,7 +184,10 @@ Result<void> Server::reload(conf::ConfPtr conf, std::shared_ptr<const net::TlsSe
     im.fronts[at]->set_rates();
     im.dispatchers[at]->configure(plan);
   });
-  im.workers.on_control([&] { im.sweeper->configure(plan); });
+  im.workers.on_control([&] {
+    im.sweeper->configure(plan);
+    im.yielder->configure(plan);
+  });
   return {};
 }
 
@@ -192,7 +202,10 @@ void Server::drain() {
     for (auto* session : im.fronts[at]->sessions) session->drain();
     im.dispatchers[at]->stop();
   });
-  im.workers.on_control([&im] { im.sweeper->stop(); });
+  im.workers.on_control([&im] {
+    im.sweeper->stop();
+    im.yielder->stop();
+  });
 }
 
 bool Server::drained() const {
@@ -222,6 +235,7 @@ void Server::stop() {
   while (!drained() && Clock::now() < deadline) std::this_thread::sleep_for(std::chrono::milliseconds(20));
   unregister_queue(im.telemetry.status);
   im.sweeper.reset();
+  im.yielder.reset();
   im.workers.on_each([&im](int i) { im.dispatchers[static_cast<std::size_t>(i)].reset(); });
   im.files.reset();
   im.fronts.clear();

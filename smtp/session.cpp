@@ -153,6 +153,10 @@ Want Session::judge_mail(const MailArguments& mail, const Moment& moment, std::s
     put_reply(out, 452, "4.3.1", "not enough space, try again later");
     return Want::command;
   }
+  if (moment.busy) {
+    put_reply(out, 451, "4.3.2", "busy now, try again later");
+    return Want::command;
+  }
   envelope_.sender = mail.from.text;
   envelope_.envid = mail.envid;
   envelope_.ret = mail.ret;
@@ -190,14 +194,31 @@ Want Session::recipient_judged(Verdict verdict, std::string& out) {
     case Verdict::accept:
       break;
   }
+  take_recipient();
+  put_reply(out, 250, "2.1.5", "recipient ok");
+  return Want::command;
+}
+
+Recipient Session::asked_recipient() const {
   Recipient recipient;
   recipient.address = asked_.to.text;
   recipient.orcpt = asked_.orcpt;
   recipient.notify = asked_.notify;
-  envelope_.recipients.push_back(std::move(recipient));
+  return recipient;
+}
+
+void Session::take_recipient() {
+  envelope_.recipients.push_back(asked_recipient());
   state_ = State::rcpt;
-  put_reply(out, 250, "2.1.5", "recipient ok");
-  return Want::command;
+}
+
+Want Session::recipient_answered(std::string_view line, std::string& out) {
+  out += line;
+  out += "\r\n";
+  if (line.front() == '2') take_recipient();
+  if (line.front() != '5' || ++errors_ < options_.max_errors) return Want::command;
+  put_reply(out, 421, "4.7.0", options_.hostname + " too many errors, closing");
+  return Want::close;
 }
 
 Want Session::recipient_refused(int code, std::string_view status, std::string_view text, std::string& out) {

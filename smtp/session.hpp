@@ -62,6 +62,7 @@ enum class LoginVerdict { good, bad, try_later };
 struct Moment {
   bool more_buffered = false;       // further octets had arrived with this line
   std::uint64_t room = UINT64_MAX;  // octets that the spool can still take
+  bool busy = false;                // mail yields: no new messages now
 };
 
 enum class LineFault { too_long, bare_newline, nul };
@@ -76,6 +77,9 @@ class Session {
 
   const AddressView& asked() const noexcept { return asked_.to; }  // valid until the next call
   Want recipient_judged(Verdict verdict, std::string& out);
+  Recipient asked_recipient() const;  // likewise, with its parameters
+  // The next hop's own answer, "250 2.1.5 ok": passed on.
+  Want recipient_answered(std::string_view line, std::string& out);
   Want recipient_refused(int code, std::string_view status, std::string_view text, std::string& out);
 
   bool logging_in() const noexcept { return login_.active(); }  // the next line is a secret
@@ -133,6 +137,7 @@ class Session {
   Want bad_argument(Fault fault, bool sender, std::string& out);
   Want error(int code, std::string_view status, std::string_view text, std::string& out);
   Want refuse_chunk(int code, std::string_view status, std::string_view text, std::string& out);
+  void take_recipient();
   void reset() noexcept;
 
   const SessionOptions& options_;

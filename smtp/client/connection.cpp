@@ -200,11 +200,22 @@ net::Task<bool> Connection::deliver(Transaction& transaction, std::string_view c
   co_return step == Transaction::Step::finished;
 }
 
-net::Task<Result<Reply>> Connection::command(std::string line) {
+net::Task<Result<Reply>> Connection::ask(std::string line) {
   line += "\r\n";
   auto sent = co_await transport_->write(line);
   if (!sent) co_return Result<Reply>(boost::system::in_place_error, sent.error());
   co_return co_await read_reply(options_.command_timeout);
+}
+
+net::Task<Result<Reply>> Connection::give(std::string_view content, bool dot_lines, bool chunk) {
+  Result<void> sent;
+  if (chunk) {
+    const auto line = "BDAT " + std::to_string(content.size()) + " LAST\r\n";
+    sent = co_await transport_->write(line);
+  }
+  if (sent) sent = co_await send_content(content, dot_lines, chunk);
+  if (!sent) co_return Result<Reply>(boost::system::in_place_error, sent.error());
+  co_return co_await read_reply(options_.content_timeout);
 }
 
 net::Task<Verdict> Connection::ask_about(std::string address) {
@@ -213,13 +224,13 @@ net::Task<Verdict> Connection::ask_about(std::string address) {
   if (!ascii && !features_.utf8) co_return Verdict::unknown_user;
   std::string line = "MAIL FROM:<>";
   if (!ascii) line += " SMTPUTF8";
-  const auto mail = co_await command(std::move(line));
+  const auto mail = co_await ask(std::move(line));
   if (!mail || !mail->positive()) co_return Verdict::try_later;
   line = "RCPT TO:<" + address + ">";
-  const auto rcpt = co_await command(std::move(line));
+  const auto rcpt = co_await ask(std::move(line));
   if (!rcpt) co_return Verdict::try_later;
   line = "RSET";
-  const auto reset = co_await command(std::move(line));
+  const auto reset = co_await ask(std::move(line));
   (void)reset;
   if (rcpt->permanent()) co_return Verdict::unknown_user;
   co_return rcpt->positive() ? Verdict::accept : Verdict::try_later;

@@ -46,6 +46,11 @@ class Connection {
   // Whether the peer takes mail for this address: MAIL, RCPT, and no message.
   net::Task<Verdict> ask_about(std::string address);
 
+  // One command and its reply, for whoever goes step by step; then the content (as one chunk with `chunk`) and its
+  // reply.
+  net::Task<Result<Reply>> ask(std::string line);
+  net::Task<Result<Reply>> give(std::string_view content, bool dot_lines, bool chunk);
+
   net::Task<void> quit();  // says goodbye, waits shortly for the answer
   void cancel() noexcept { transport_->cancel(); }
   bool peer_closed() const noexcept { return transport_->peer_closed(); }
@@ -62,7 +67,6 @@ class Connection {
   net::Task<Result<void>> secure_now(std::string host, bool implicit, std::string* why);
   net::Task<Result<void>> send_content(std::string_view content, bool dot_lines, bool chunk);
   net::Task<Result<Reply>> read_reply(Duration timeout);
-  net::Task<Result<Reply>> command(std::string line);
 
   std::unique_ptr<net::Transport> transport_;
   const ClientOptions& options_;

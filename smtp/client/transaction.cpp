@@ -67,6 +67,39 @@ Features parse_features(const Reply& ehlo) {
   return features;
 }
 
+std::string mail_line(const Features& features, const Delivery& delivery, bool sized) {
+  const auto& envelope = *delivery.envelope;
+  std::string out = "MAIL FROM:<" + envelope.sender + ">";
+  if (features.size_known && sized) out += " SIZE=" + std::to_string(delivery.size);
+  if (envelope.body == BodyType::binary) {
+    out += " BODY=BINARYMIME";
+  } else if (features.eight_bit && (delivery.eight_bit || envelope.body == BodyType::eight_bit)) {
+    out += " BODY=8BITMIME";
+  }
+  if (features.utf8 && envelope.utf8) out += " SMTPUTF8";
+  if (envelope.require_tls) out += " REQUIRETLS";
+  if (features.dsn) {
+    if (envelope.ret == Ret::full) out += " RET=FULL";
+    if (envelope.ret == Ret::headers) out += " RET=HDRS";
+    if (!envelope.envid.empty()) out += " ENVID=" + envelope.envid;
+  }
+  return out;
+}
+
+std::string rcpt_line(const Features& features, const Recipient& recipient) {
+  auto out = "RCPT TO:<" + recipient.address + ">";
+  if (features.dsn) {
+    put_notify(recipient.notify, out);
+    if (!recipient.orcpt.empty()) out += " ORCPT=" + recipient.orcpt;
+  }
+  return out;
+}
+
+bool utf8_in_header(std::string_view content) {
+  const auto header = content.substr(0, content.find("\r\n\r\n"));
+  return std::any_of(header.begin(), header.end(), [](char c) { return static_cast<unsigned char>(c) >= 0x80; });
+}
+
 Transaction::Transaction(const Features& features, const Delivery& delivery)
     : features_(features),
       delivery_(delivery),
@@ -103,44 +136,16 @@ Transaction::Step Transaction::start(std::string& out) {
     phase_ = Phase::finished;
     return Step::finished;
   }
-  put_mail(out);
+  out += mail_line(features_, delivery_, true) + "\r\n";
   if (features_.pipelining) return send_group(out);
   return Step::replies;
-}
-
-void Transaction::put_mail(std::string& out) const {
-  const auto& envelope = *delivery_.envelope;
-  out += "MAIL FROM:<" + envelope.sender + ">";
-  if (features_.size_known) out += " SIZE=" + std::to_string(delivery_.size);
-  if (binary()) {
-    out += " BODY=BINARYMIME";
-  } else if (features_.eight_bit && (delivery_.eight_bit || envelope.body == BodyType::eight_bit)) {
-    out += " BODY=8BITMIME";
-  }
-  if (features_.utf8 && envelope.utf8) out += " SMTPUTF8";
-  if (envelope.require_tls) out += " REQUIRETLS";
-  if (features_.dsn) {
-    if (envelope.ret == Ret::full) out += " RET=FULL";
-    if (envelope.ret == Ret::headers) out += " RET=HDRS";
-    if (!envelope.envid.empty()) out += " ENVID=" + envelope.envid;
-  }
-  out += "\r\n";
-}
-
-void Transaction::put_rcpt(std::size_t index, std::string& out) const {
-  const auto& recipient = *delivery_.recipients[index];
-  out += "RCPT TO:<" + recipient.address + ">";
-  if (features_.dsn) {
-    put_notify(recipient.notify, out);
-    if (!recipient.orcpt.empty()) out += " ORCPT=" + recipient.orcpt;
-  }
-  out += "\r\n";
 }
 
 // The next RCPTs, and DATA behind the last of them.
 Transaction::Step Transaction::send_group(std::string& out) {
   const auto group = features_.pipelining ? kGroup : 1;
-  for (std::size_t i = 0; i < group && sent_ < delivery_.recipients.size(); ++i) put_rcpt(sent_++, out);
+  for (std::size_t i = 0; i < group && sent_ < delivery_.recipients.size(); ++i)
+    out += rcpt_line(features_, *delivery_.recipients[sent_++]) + "\r\n";
   if (features_.pipelining && sent_ == delivery_.recipients.size() && !data_sent_ && !binary()) {
     data_sent_ = true;
     out += "DATA\r\n";

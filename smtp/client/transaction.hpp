@@ -33,6 +33,12 @@ struct Features {
 };
 Features parse_features(const Reply& ehlo);
 
+struct Delivery;
+// The commands of an envelope, without their line ends. `sized`: the size of the content is known.
+std::string mail_line(const Features& features, const Delivery& delivery, bool sized);
+std::string rcpt_line(const Features& features, const Recipient& recipient);
+bool utf8_in_header(std::string_view content);
+
 struct Outcome {
   enum class Kind { delivered, deferred, failed } kind = Kind::deferred;
   std::string reply;   // what the peer said, or our own words
@@ -75,8 +81,6 @@ class Transaction {
   enum class Phase { mail, rcpt, data, content, empty_content, reset, finished };
   static constexpr std::size_t kGroup = 50;  // RCPTs in one flight: replies must not fill both sides' buffers
 
-  void put_mail(std::string& out) const;
-  void put_rcpt(std::size_t index, std::string& out) const;
   Step send_group(std::string& out);
   Step on_mail(const Reply& reply, std::string& out);
   Step on_rcpt(const Reply& reply, std::string& out);

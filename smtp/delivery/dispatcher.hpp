@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/telemetry.hpp"
+#include "cluster/choice.hpp"
 #include "net/loop.hpp"
 #include "net/offload.hpp"
 #include "net/resolver.hpp"
@@ -19,7 +20,9 @@
 #include "smtp/delivery/report.hpp"
 #include "smtp/operate/mail_log.hpp"
 #include "smtp/operate/queue_ages.hpp"
+#include "smtp/operate/yielder.hpp"
 #include "smtp/plan.hpp"
+#include "smtp/policy/greylist.hpp"
 #include "smtp/queue/spool.hpp"
 
 namespace genkan::smtp {
@@ -28,8 +31,12 @@ struct Hooks {
   DeliverLocal deliver_local;  // empty: local mail is deferred
   UserExists user_exists;      // empty: every local address is taken
   CheckLogin check_login;      // empty: nobody can log in
-  // How loaded the node of a relay member is: 0 idle, 1 full, negative: not known. Thread-safe, quick.
-  std::function<double(std::string_view node)> node_load;
+  // What the node of a relay member announced, when it was heard lately. Thread-safe, quick.
+  std::function<cluster::Figures(std::string_view node)> node_figures;
+  // Memory that the nodes share; its functions are empty when there is none. On the offload pool.
+  SharedMemory shared_memory;
+  // Whether mail should yield; once a second on the control loop. Empty: it never does.
+  std::function<YieldLoad(const conf::Smtp& conf)> load;
 };
 
 struct DeliveryMetrics {
@@ -55,6 +62,7 @@ struct Shared {
   std::vector<Dispatcher*> dispatchers;  // by worker; fixed after the start
   std::unique_ptr<MailLog> mail_log;     // never null
   QueueAges ages;
+  YieldNow yield_now;
 };
 
 struct LaneStatus {

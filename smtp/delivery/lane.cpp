@@ -84,6 +84,9 @@ void Lane::stop() {
   while (!idle_.empty()) idle_.back()->wake();
 }
 
+// Mail that yields is delivered by fewer at once.
+std::size_t Lane::allowed() const { return yield_share(dispatcher_.shared().yield_now.get(), carrier_limit()); }
+
 void Lane::pump() {
   if (stopping_ || pumping_ || paused()) return;
   pumping_ = true;
@@ -92,7 +95,7 @@ void Lane::pump() {
     idle_.back()->wake();
     --waiting;
   }
-  while (waiting > 0 && carriers_ < carrier_limit() && !paused() && !(fresh_.empty() && again_.empty())) {
+  while (waiting > 0 && carriers_ < allowed() && !paused() && !(fresh_.empty() && again_.empty())) {
     ++carriers_;
     net::spawn(loop_, carry());
     --waiting;

@@ -75,6 +75,7 @@ class Lane {
   virtual std::size_t carrier_limit() const = 0;
   virtual net::Task<void> carry() = 0;  // one carrier's life; ends with carrier_ended()
 
+  std::size_t allowed() const;
   // The next item, loaded; false: nothing came within `idle`, or the lane stops.
   net::Task<bool> next(Work& work, Duration idle);
   void put_back(Work& work);

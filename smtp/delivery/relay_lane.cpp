@@ -43,14 +43,10 @@ Outcome failure(const std::string& reply) {
   return outcome;
 }
 
-bool utf8_in_header(std::string_view content) {
-  const auto header = content.substr(0, content.find("\r\n\r\n"));
-  return std::any_of(header.begin(), header.end(), [](char c) { return static_cast<unsigned char>(c) >= 0x80; });
-}
-
 }  // namespace
 
 RelayLane::RelayLane(Dispatcher& dispatcher, std::string name) : Lane(dispatcher, std::move(name)) {
+  turn_.random = cluster::Random(static_cast<std::uint64_t>(dispatcher.random() * 1e18));
   RelayLane::configure(dispatcher.plan());
 }
 
@@ -65,6 +61,7 @@ void RelayLane::configure(const PlanPtr& plan) {
   std::vector<std::shared_ptr<Member>> members;
   if (relay) {
     set_connections(relay->connections);
+    rules_ = ChoiceRules::of(*relay, plan->conf->cluster.max_age);
     for (const auto& row : relay->members) {
       auto member = std::make_shared<Member>();
       member->address = row.address;
@@ -118,7 +115,7 @@ net::Task<Verdict> RelayLane::probe_members(std::string address) {
   std::vector<bool> failed(members_.size());
   for (;;) {
     const auto states_now = states();
-    const auto choice = choose_member(states_now, loop_.now(), failed);
+    const auto choice = choose(states_now, failed);
     if (!choice) co_return Verdict::try_later;
     Link link;
     auto member = members_[*choice];
@@ -135,6 +132,59 @@ net::Task<Verdict> RelayLane::probe_members(std::string address) {
     failed.resize(members_.size());
     if (*choice < failed.size()) failed[*choice] = true;
   }
+}
+
+// A connection for a message that goes through before it is answered; the lane stays until it is given back.
+net::Task<bool> RelayLane::borrow(Link& link, std::string* why) {
+  ++probes_;
+  const bool got = co_await borrow_one(link, why);
+  if (!got) --probes_;
+  co_return got;
+}
+
+net::Task<bool> RelayLane::borrow_one(Link& link, std::string* why) {
+  std::string never, said;
+  const bool known = co_await find_members(&never);
+  *why = never.empty() ? "451 4.4.3 the next hop is not known now, try again later" : never;
+  if (!known || !never.empty()) co_return false;
+  *why = "451 4.4.1 no next hop can be reached now, try again later";
+  std::vector<bool> failed(members_.size());
+  for (;;) {
+    auto skip = failed;
+    skip.resize(members_.size());
+    for (std::size_t i = 0; i < members_.size(); ++i) {
+      if (skip[i] || members_[i]->state.in_flight < per_member_) continue;
+      *why = "451 4.3.2 the next hop is busy, try again later";
+      skip[i] = true;
+    }
+    const auto states_now = states();
+    const auto choice = choose(states_now, skip);
+    if (!choice || stopping()) co_return false;
+    auto member = members_[*choice];
+    ++member->state.in_flight;
+    const bool opened = co_await open_to(link, member, &said);
+    if (opened) {
+      member_worked(member->state);
+      co_return true;
+    }
+    --member->state.in_flight;
+    member_failed(member->state, loop_.now(), dispatcher_.random());
+    note_error(said);
+    dispatcher_.shared().metrics.connection_failures.add();
+    dispatcher_.shared().telemetry.log.warning("mail relay cannot be reached",
+                                               {{"group", name()}, {"member", member->address}, {"why", said}});
+    failed.resize(members_.size());
+    if (const auto index = index_of(*member); index < failed.size()) failed[index] = true;
+  }
+}
+
+void RelayLane::give_back(Link& link) noexcept {
+  lose(link);
+  --probes_;
+}
+
+void RelayLane::took(Link& link, bool good) {
+  if (good) window_grows(link.member->state, per_member_);
 }
 
 void RelayLane::cancel() {
@@ -156,12 +206,22 @@ std::size_t RelayLane::carrier_limit() const {
 
 std::vector<MemberState> RelayLane::states() const {
   std::vector<MemberState> states;
-  const auto& load = dispatcher_.shared().hooks.node_load;
+  const auto& figures = dispatcher_.shared().hooks.node_figures;
   for (const auto& member : members_) {
     states.push_back(member->state);
-    if (load && !member->node.empty()) states.back().load = load(member->node);
+    if (!figures || member->node.empty()) continue;
+    auto& state = states.back();
+    state.figures = figures(member->node);
+    if (state.figures.heard != member->heard) {
+      member->heard = state.figures.heard;
+      member->state.sent = state.sent = 0;
+    }
   }
   return states;
+}
+
+std::optional<std::size_t> RelayLane::choose(const std::vector<MemberState>& states, const std::vector<bool>& skip) {
+  return choose_member(states, rules_, turn_, loop_.now(), skip);
 }
 
 std::size_t RelayLane::index_of(const Member& member) const {
@@ -215,6 +275,7 @@ net::Task<bool> RelayLane::open_to(Link& link, std::shared_ptr<Member> member, s
   }
   if (!opened) co_return false;
   link.connection = std::move(*opened);
+  ++member->state.sent;
   link.member = std::move(member);
   link.used = 0;
   link.since = loop_.now();
@@ -235,7 +296,7 @@ net::Task<bool> RelayLane::open(Link& link, std::vector<bool>& failed) {
     }
     const auto now = loop_.now();
     const auto states_now = states();
-    const auto choice = choose_member(states_now, now, skip);
+    const auto choice = choose(states_now, skip);
     if (!choice) {
       const auto alive = next_alive(states_now, now);
       if (crowded) {
@@ -281,7 +342,7 @@ net::Task<void> RelayLane::carry() {
     if (!got) break;
     co_await carry_one(work, link);
     work = Work();
-    if (carriers() > carrier_limit()) break;  // the next hop takes less than before
+    if (carriers() > allowed()) break;  // the next hop takes less than before
   }
   co_await drop(link);
   carrier_ended();

@@ -19,6 +19,10 @@ class RelayLane : public Lane {
   void cancel() override;
   net::Task<Verdict> probe(std::string address) override;
 
+ private:
+  friend class Passage;
+  struct Link;
+
  protected:
   struct Member {
     std::string address, node;
@@ -26,6 +30,7 @@ class RelayLane : public Lane {
     ClientOptions with_tls, without_tls;
     bool may_do_without = true;  // in the clear when TLS fails
     MemberState state;           // in_flight counts open connections
+    Time heard{};                // when its node announced what state.sent is counted from
     Time no_tls_until{};
   };
 
@@ -46,6 +51,12 @@ class RelayLane : public Lane {
     Time since{};
   };
 
+  // For Passage.
+  net::Task<bool> borrow(Link& link, std::string* why);
+  net::Task<bool> borrow_one(Link& link, std::string* why);
+  void give_back(Link& link) noexcept;
+  void took(Link& link, bool good);
+
   // One item's way along the members.
   struct Attempt {
     std::vector<bool> failed;  // members that did not take it
@@ -64,7 +75,10 @@ class RelayLane : public Lane {
   bool worn(const Link& link) const;
   std::size_t index_of(const Member& member) const;
   std::vector<MemberState> states() const;
+  std::optional<std::size_t> choose(const std::vector<MemberState>& states, const std::vector<bool>& skip);
 
+  ChoiceRules rules_;
+  ChoiceTurn turn_;
   std::size_t per_member_ = 1;  // connections to one member from this worker
   std::set<Connection*> open_;
 };

@@ -37,7 +37,10 @@ InboundMetrics::InboundMetrics(base::Metrics& metrics)
       refused(metrics.counter("genkan_smtp_refused_total", "Messages refused after their content")),
       recipients_refused(metrics.counter("genkan_smtp_recipients_refused_total", "Recipients refused")),
       filter_failures(
-          metrics.counter("genkan_smtp_filter_failures_total", "Messages that a filter could not be asked about")) {}
+          metrics.counter("genkan_smtp_filter_failures_total", "Messages that a filter could not be asked about")),
+      passed(metrics.counter("genkan_smtp_passed_total", "Messages that the next hop took before we answered")),
+      yielded(metrics.counter("genkan_smtp_yielded_total", "What mail did to yield to HTTP", {{"how", "refused"}})),
+      held_up(metrics.counter("genkan_smtp_yielded_total", "What mail did to yield to HTTP", {{"how", "held_up"}})) {}
 
 Front::Front(net::Loop& l, std::size_t i, Shared& s, ClientCounts& c, InboundMetrics& m, PlanPtr p)
     : loop(l),

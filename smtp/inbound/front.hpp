@@ -17,6 +17,7 @@
 #include "net/rate_table.hpp"
 #include "smtp/delivery/dispatcher.hpp"
 #include "smtp/plan.hpp"
+#include "smtp/policy/address_rates.hpp"
 #include "smtp/policy/greylist.hpp"
 
 namespace genkan::smtp {
@@ -32,6 +33,13 @@ class ClientCounts {
   std::map<base::IpAddress, std::uint32_t> counts_;
 };
 
+// What is counted over all workers.
+struct InboundLimits {
+  static constexpr std::size_t kMaxAddresses = 50'000;
+  ClientCounts networks;  // by the first address of each
+  AddressRates senders{kMaxAddresses}, recipients{kMaxAddresses};
+};
+
 struct InboundMetrics {
   explicit InboundMetrics(base::Metrics& metrics);
   base::Counter& connections;  // gauge
@@ -41,6 +49,9 @@ struct InboundMetrics {
   base::Counter& refused;
   base::Counter& recipients_refused;
   base::Counter& filter_failures;
+  base::Counter& passed;   // of the accepted: by the next hop, before the queue
+  base::Counter& yielded;  // turned away because mail yields
+  base::Counter& held_up;  // made to wait
 };
 
 class ServerSession;
@@ -48,6 +59,7 @@ class ServerSession;
 // One of those who get the mail for an address.
 struct Target {
   std::string address, destination;
+  bool before_queue = false;  // answered only after the next hop
 };
 struct Resolution {
   Verdict verdict = Verdict::accept;
@@ -69,8 +81,9 @@ struct Front {
   bool draining = false;
   // From each network; only this worker's part of them is seen, so that its share of the limit holds.
   net::RateTable messages, recipients;
-  Greylist* greylist = nullptr;  // of all workers; null: none
-  void set_rates();              // anew after a reload
+  InboundLimits* limits = nullptr;  // of all workers; set before the first session
+  Greylist* greylist = nullptr;     // of all workers; null: none
+  void set_rates();                 // anew after a reload
   std::unordered_set<ServerSession*> sessions;
 
   // An id that this worker's dispatcher owns, so that a message is delivered where it came in.

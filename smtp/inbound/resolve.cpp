@@ -58,7 +58,9 @@ net::Task<Verdict> Front::judge_route(std::string address, Route route) {
     co_return co_await judge_local(std::move(user));
   }
   if (route.check == Route::Check::table) co_return route.known ? Verdict::accept : Verdict::unknown_user;
-  if (route.check == Route::Check::callback) co_return co_await ask_next_hop(std::move(address), route.destination);
+  // Where mail goes through the next hop is asked anyway.
+  if (route.check == Route::Check::callback && !route.before_queue)
+    co_return co_await ask_next_hop(std::move(address), route.destination);
   co_return Verdict::accept;
 }
 
@@ -90,6 +92,7 @@ net::Task<Resolution> Front::resolve(std::string address, bool trusted) {
       Target target;
       target.address = std::move(one.address);
       target.destination = std::move(route.destination);
+      target.before_queue = route.before_queue;
       resolution.targets.push_back(std::move(target));
       continue;
     }

@@ -11,6 +11,14 @@ namespace {
 
 constexpr std::uint64_t kMinRate = 1024;  // octets of content a second
 
+// A quarantine is a place in the queue, and this message goes past it.
+FilterResult no_place_to_hold() {
+  FilterResult result;
+  result.kind = FilterResult::Kind::refuse;
+  result.reply = "550 5.7.1 the message is refused by a filter";
+  return result;
+}
+
 }  // namespace
 
 void ServerSession::group_recipients() {
@@ -240,6 +248,7 @@ net::Task<bool> ServerSession::store() {
     auto subject = filter_subject(name);
     const auto filtered = co_await filter_message(front_, std::move(subject), *intake_, meta.envelope.sender, items_);
     if (filtered.kind != FilterResult::Kind::take) co_return not_taken(filtered, name);
+    if (passage_ && filtered.hold) co_return not_taken(no_place_to_hold(), name);
     meta.dot_lines = meta.dot_lines || filtered.changed;
     meta.eight_bit = meta.eight_bit || filtered.changed;
     hold = filtered.hold;
@@ -248,6 +257,7 @@ net::Task<bool> ServerSession::store() {
   }
   if (auth_ && auth_->signs()) co_await sign_content(changed);
   meta.items = std::move(items_);
+  if (passage_) co_return co_await pass_message(message, facts.size);
   auto result = co_await intake_->complete(*message);
   if (result) result = co_await front_.shared.spool.append(front_.loop, message, intake_->arrival());
   if (result) {

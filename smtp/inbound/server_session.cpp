@@ -34,6 +34,7 @@ ServerSession::ServerSession(Front& front, std::shared_ptr<const Entrance> entra
 
 ServerSession::~ServerSession() {
   if (counted_) front_.counts.leave(counted_ip_);
+  if (network_counted_) front_.limits->networks.leave(net::network_of(counted_ip_));
   front_.sessions.erase(this);
   front_.metrics.connections.add(-1);
   if (front_.limit) --front_.limit->open;
@@ -114,15 +115,23 @@ net::Task<bool> ServerSession::enter() {
 net::Task<bool> ServerSession::greet(bool early) {
   counted_ip_ = ip_;
   counted_ = front_.counts.enter(ip_, plan_->smtp().max_connections_per_address);
+  const auto most = plan_->smtp().max_connections_per_network;
+  network_counted_ = counted_ && front_.limits->networks.enter(net::network_of(ip_), most);
   char first = 0;
   if (front_.limit && front_.limit->open > plan_->smtp().max_connections) {
     put_reply(out_, 421, "4.3.2", plan_->hostname() + " too many connections");
   } else if (!counted_) {
     put_reply(out_, 421, "4.7.0", plan_->hostname() + " too many connections from your address");
+  } else if (!network_counted_) {
+    put_reply(out_, 421, "4.7.0", plan_->hostname() + " too many connections from your network");
   } else if (early || (!transport_->tls() && ::recv(transport_->fd(), &first, 1, MSG_PEEK | MSG_DONTWAIT) > 0)) {
     // A client waits for the greeting (RFC 5321 3.1); one that does not is no mail server.
     put_reply(out_, 554, "5.5.1", plan_->hostname() + " you talked before the greeting");
+  } else if (yields() == YieldLevel::refuse) {
+    front_.metrics.yielded.add();
+    put_reply(out_, 421, "4.3.2", plan_->hostname() + " busy now, try again later");
   } else {
+    co_await hold_up();
     session_.greet(out_);
     co_return co_await flush();
   }
@@ -181,7 +190,14 @@ net::Task<bool> ServerSession::one_line(LineResult line) {
     Moment moment;
     moment.more_buffered = buffered().size() > line.used;
     moment.room = front_.shared.spool.room();
+    moment.busy = yields() == YieldLevel::refuse;
+    const bool waits = base::istarts_with(line.line, "MAIL") || base::istarts_with(line.line, "DATA");
     want = session_.line(line.line, moment, out_);
+    if (waits) co_await hold_up();
+    if (!session_.in_transaction()) {
+      sender_counted_ = false;
+      co_await drop_passage();
+    }
     if (want == Want::recipient) {
       want = co_await judge(session_.asked());
     } else if (want == Want::login) {
@@ -245,11 +261,12 @@ net::Task<Want> ServerSession::judge(AddressView address) {
     co_return want;
   }
   auto resolution = co_await front_.resolve(name, trusted_ || !session_.user().empty());
-  if (resolution.verdict == Verdict::accept) {
-    resolved_[name] = std::move(resolution.targets);
-  } else {
+  if (resolution.verdict == Verdict::accept && too_much_for(address)) {
     front_.metrics.recipients_refused.add();
+    co_return session_.recipient_refused(450, "4.2.1", "too much mail for this recipient, try again later", out_);
   }
+  if (resolution.verdict == Verdict::accept) co_return co_await take_recipient(name, std::move(resolution.targets));
+  front_.metrics.recipients_refused.add();
   co_return session_.recipient_judged(resolution.verdict, out_);
 }
 

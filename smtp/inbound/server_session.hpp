@@ -14,6 +14,7 @@
 #include "net/transport.hpp"
 #include "smtp/auth/message_auth.hpp"
 #include "smtp/content.hpp"
+#include "smtp/delivery/passage.hpp"
 #include "smtp/inbound/entrance.hpp"
 #include "smtp/inbound/filter.hpp"
 #include "smtp/inbound/front.hpp"
@@ -47,6 +48,14 @@ class ServerSession {
   net::Task<bool> screen();
   net::Task<void> look_up();
   net::Task<bool> held_back(AddressView address, Want& want);
+  net::Task<Want> take_recipient(std::string name, std::vector<Target> targets);
+  net::Task<std::string> pass_recipient(const std::string& name, const std::vector<Target>& targets);
+  net::Task<bool> pass_message(std::shared_ptr<StoredMessage> message, std::uint64_t size);
+  net::Task<void> drop_passage();
+  bool too_much_from_sender();
+  bool too_much_for(AddressView recipient);
+  YieldLevel yields() const noexcept;
+  net::Task<void> hold_up();
   bool exempt() const;
   bool outside() const;  // a stranger, whose words are checked
   ClientQuestion client_question() const;
@@ -95,9 +104,15 @@ class ServerSession {
   bool trusted_ = false;   // may send to any domain
   DnsblVerdict listed_;
   bool message_counted_ = false;  // towards the rate, in this transaction
+  bool sender_counted_ = false;   // likewise
+  bool network_counted_ = false;
   bool counted_ = false, receiving_ = false, timed_out_ = false;
 
   std::unordered_map<std::string, std::vector<Target>> resolved_;  // of each recipient that was accepted
+
+  // Where the transaction's recipients are answered by the next hop (before_queue).
+  std::unique_ptr<Passage> passage_;
+  std::string passage_to_;  // its destination
 
   // The message on its way in.
   std::vector<ItemMeta> items_;

@@ -2,6 +2,9 @@
 
 #include <sqlite3.h>
 
+#include <algorithm>
+
+#include "base/crypto.hpp"
 #include "base/text.hpp"
 #include "net/rate_table.hpp"
 
@@ -93,30 +96,80 @@ void Greylist::forget(std::int64_t now, const GreylistRules& rules) {
   remove.step();
 }
 
-Result<GreylistVerdict> Greylist::ask(const std::string& key, std::int64_t now, const GreylistRules& rules) {
+std::optional<GreylistRow> merged(const std::optional<GreylistRow>& here, const std::optional<GreylistRow>& shared) {
+  if (!here || !shared) return here ? here : shared;
+  GreylistRow row;
+  row.first = std::min(here->first, shared->first);
+  row.last = std::max(here->last, shared->last);
+  row.passed = here->passed || shared->passed;
+  return row;
+}
+
+std::string greylist_text(const GreylistRow& row) {
+  return std::to_string(row.first) + " " + std::to_string(row.last) + (row.passed ? " 1" : " 0");
+}
+
+std::optional<GreylistRow> read_greylist_text(std::string_view text) {
+  const auto parts = base::split(text, ' ');
+  if (parts.size() != 3 || (parts[2] != "0" && parts[2] != "1")) return std::nullopt;
+  const auto first = base::parse_uint(parts[0]);
+  const auto last = base::parse_uint(parts[1]);
+  constexpr std::uint64_t kFarAway = 1ull << 40;
+  if (!first || !last || *first > kFarAway || *last > kFarAway) return std::nullopt;
+  GreylistRow row;
+  row.first = static_cast<std::int64_t>(*first);
+  row.last = static_cast<std::int64_t>(*last);
+  row.passed = parts[2] == "1";
+  return row;
+}
+
+Result<std::optional<GreylistRow>> Greylist::find(const std::string& key, std::int64_t now,
+                                                  const GreylistRules& rules) {
   std::lock_guard lock(mutex_);
   forget(now, rules);
-  std::optional<GreylistRow> row;
-  {
-    Statement find(db_, "SELECT first, last, passed FROM seen WHERE key = ?");
-    find.bind(1, key);
-    const int found = find.step();
-    if (found == SQLITE_ROW) {
-      row.emplace();
-      row->first = find.number(0);
-      row->last = find.number(1);
-      row->passed = find.number(2) != 0;
-    } else if (found != SQLITE_DONE) {
-      return Errc::unavailable;
-    }
-  }
-  const auto verdict = judge_greylist(row, now, rules);
+  Statement find(db_, "SELECT first, last, passed FROM seen WHERE key = ?");
+  find.bind(1, key);
+  const int found = find.step();
+  if (found == SQLITE_DONE) return std::optional<GreylistRow>();
+  if (found != SQLITE_ROW) return Errc::unavailable;
+  GreylistRow row;
+  row.first = find.number(0);
+  row.last = find.number(1);
+  row.passed = find.number(2) != 0;
+  return std::optional<GreylistRow>(row);
+}
+
+Result<void> Greylist::keep(const std::string& key, const GreylistRow& row) {
+  std::lock_guard lock(mutex_);
   Statement keep(db_, "INSERT OR REPLACE INTO seen (key, first, last, passed) VALUES (?, ?, ?, ?)");
   keep.bind(1, key);
-  keep.bind(2, verdict.row.first);
-  keep.bind(3, verdict.row.last);
-  keep.bind(4, std::int64_t{verdict.row.passed});
+  keep.bind(2, row.first);
+  keep.bind(3, row.last);
+  keep.bind(4, std::int64_t{row.passed});
   if (keep.step() != SQLITE_DONE) return Errc::unavailable;
+  return {};
+}
+
+Result<GreylistVerdict> Greylist::ask(const std::string& key, std::int64_t now, const GreylistRules& rules,
+                                      const SharedMemory* shared, bool* away) {
+  *away = false;
+  auto here = find(key, now, rules);
+  if (!here) return here.error();
+  const auto digest = base::sha256(key);  // a key may be too long for memcached, and is nobody's business there
+  const auto name =
+      "genkan-grey-" + base::hex(std::string_view(reinterpret_cast<const char*>(digest.data()), digest.size()));
+  std::optional<GreylistRow> there;
+  if (shared && shared->recall) {
+    const auto text = shared->recall(name);
+    if (text) there = read_greylist_text(*text);
+    *away = !text && text.error() != make_error_code(Errc::not_found);
+  }
+  auto verdict = judge_greylist(merged(*here, there), now, rules);
+  if (auto kept = keep(key, verdict.row); !kept) return kept.error();
+  if (shared && shared->remember && !*away) {
+    const auto seconds = verdict.row.passed ? rules.lifetime_s : rules.window_s;
+    *away = !shared->remember(name, greylist_text(verdict.row), seconds);
+  }
   return verdict;
 }
 

@@ -94,6 +94,7 @@ path_prefix = "/webmail/"
 pool = "webmail"
 [smtp]
 enabled = true
+yield = false
 hostname = "mx.example.org"
 min_free = "1MiB"
 max_connections_per_address = 200

@@ -108,6 +108,34 @@ TEST(CheckSmtp, a_relay_has_members_each_once) {
               ElementsAre(HasSubstr("the member `192.0.2.1:25` is there twice")));
 }
 
+const std::string kGroup = "[[smtp.relay]]\nname = \"r\"\n";
+const std::string kMember = "[[smtp.relay.member]]\naddress = \"192.0.2.1\"\n";
+
+TEST(CheckSmtp, a_group_chooses_by_functions_that_exist) {
+  EXPECT_THAT(complaints(kGroup + "scheduler = \"chain\"\n" + kMember), ElementsAre(HasSubstr("needs `chain`")));
+  EXPECT_THAT(complaints(kGroup + "scheduler = \"chain\"\nchain = [\"byQueu\"]\n" + kMember),
+              ElementsAre(HasSubstr("did you mean `byQueue`?")));
+  EXPECT_THAT(complaints(kGroup + "chain = [\"byQueue\"]\n" + kMember), ElementsAre(HasSubstr("has no effect")));
+  EXPECT_THAT(complaints(kGroup + "max_queue = 5\n" + kMember), ElementsAre(HasSubstr("no member names its `node`")));
+  EXPECT_THAT(complaints(kGroup + "scheduler = \"chain\"\nchain = [\"byAge 5s\", \"byQueue\"]\nmax_load = 150\n" +
+                         kMember + "node = \"mail1\""),
+              IsEmpty());
+}
+
+TEST(CheckSmtp, before_queue_needs_a_next_hop) {
+  EXPECT_THAT(complaints("[[smtp.route]]\ndomains = [\"a.example\"]\nlocal = true\nbefore_queue = true"),
+              ElementsAre(HasSubstr("local mailboxes have no next hop")));
+  EXPECT_THAT(complaints("[[smtp.route]]\ndomains = [\"a.example\"]\nmx = true\nbefore_queue = true"), IsEmpty());
+}
+
+TEST(CheckSmtp, dane_needs_name_servers_that_can_be_trusted) {
+  EXPECT_THAT(complaints("[smtp]\ndane = true"), ElementsAre(HasSubstr("needs name servers that can be trusted")));
+  EXPECT_THAT(complaints("[node]\nname_servers = [\"127.0.0.1:53\", \"192.0.2.1:53\"]\n[smtp]\ndane = true"),
+              ElementsAre(HasSubstr("needs name servers that can be trusted")));
+  EXPECT_THAT(complaints("[node]\nname_servers = [\"127.0.0.1:53\", \"[::1]:53\"]\n[smtp]\ndane = true"), IsEmpty());
+  EXPECT_THAT(complaints("[smtp]\ndane = true\ntrust_dns = true"), IsEmpty());
+}
+
 TEST(CheckSmtp, an_open_relay_is_warned_of) {
   const auto result = read("[smtp]\nrelay_from = [\"10.0.0.0/8\", \"0.0.0.0/0\"]");
   EXPECT_THAT(texts(result),

@@ -3,6 +3,7 @@
 #include "smtp/client/connection.hpp"
 #include "smtp/client/reply.hpp"
 #include "smtp/client/transaction.hpp"
+#include "smtp/delivery/passage.hpp"
 
 namespace genkan::smtp {
 namespace {
@@ -279,6 +280,26 @@ TEST(StuffDots, DoublesTheFirstDotOfALineHoweverTheContentIsCut) {
     for (std::size_t at = 0; at < content.size();) at = stuff_dots(content, at, limit, out);
     EXPECT_EQ(out, expected) << limit;
   }
+}
+
+Reply reply_of(int code, std::string text) {
+  Reply reply;
+  reply.code = code;
+  reply.lines.push_back(std::move(text));
+  return reply;
+}
+
+TEST(Passage, PassesAReplyOnAsOneLineWithAStatus) {
+  EXPECT_EQ(passed_on(reply_of(250, "2.1.5 ok")), "250 2.1.5 ok");
+  EXPECT_EQ(passed_on(reply_of(550, "no such user")), "550 5.0.0 no such user");
+  EXPECT_EQ(passed_on(reply_of(550, "4.1.1 does not agree")), "550 5.0.0 4.1.1 does not agree");
+  auto two = reply_of(452, "4.2.2 full");
+  two.lines.push_back("come later");
+  EXPECT_EQ(passed_on(two), "452 4.2.2 full come later");
+  EXPECT_EQ(passed_on(reply_of(421, "4.3.2 I close")), "451 4.3.2 I close") << "it is not we who close";
+  EXPECT_EQ(passed_on(reply_of(354, "go on")), "451 4.5.0 the next hop gave a wrong answer");
+  EXPECT_EQ(passed_on(reply_of(600, "what")), "451 4.5.0 the next hop gave a wrong answer");
+  EXPECT_EQ(passed_on(reply_of(250, "a\rb")), "250 2.0.0 a b");
 }
 
 }  // namespace

@@ -50,17 +50,80 @@ std::vector<MemberState> three() {
   return members;
 }
 
+void announce(MemberState& member, double load_of_one_processor, std::uint32_t queue = 0) {
+  member.figures.known = true;
+  member.figures.load_milli = static_cast<std::uint32_t>(load_of_one_processor * 1000);
+  member.figures.queue = queue;
+}
+
+std::optional<std::size_t> choose(const std::vector<MemberState>& members, Time now, const std::vector<bool>& skip = {},
+                                  const ChoiceRules& rules = {}) {
+  ChoiceTurn turn;
+  return choose_member(members, rules, turn, now, skip);
+}
+
 TEST(Relay, TheBestPreferenceThatLivesIsTakenAndWithinItTheLeastBusy) {
   auto members = three();
   const Time now{};
   members[1].in_flight = 2;
-  EXPECT_EQ(choose_member(members, now, {}), 2u);
-  members[2].load = 0.9;
-  EXPECT_EQ(choose_member(members, now, {}), 1u);
+  EXPECT_EQ(choose(members, now), 2u);
+  announce(members[2], 0.9);
+  EXPECT_EQ(choose(members, now), 1u);
+  members[2].figures.ncpu = 8;
+  EXPECT_EQ(choose(members, now), 2u) << "a load of 0.9 is little for eight processors";
   members[1].down_until = members[2].down_until = now + 1s;
-  EXPECT_EQ(choose_member(members, now, {}), 0u);
-  EXPECT_EQ(choose_member(members, now, {true, false, false}), std::nullopt);
-  EXPECT_EQ(choose_member(members, now + 1s, {true, true, false}), 2u);
+  EXPECT_EQ(choose(members, now), 0u);
+  EXPECT_EQ(choose(members, now, {true, false, false}), std::nullopt);
+  EXPECT_EQ(choose(members, now + 1s, {true, true, false}), 2u);
+}
+
+TEST(Relay, OverLoadedMembersArePassedOverWhileAnybodyElseIsLeft) {
+  auto members = three();
+  ChoiceRules rules;
+  rules.max_load = 150;
+  rules.max_queue = 1000;
+  announce(members[1], 1.6);
+  EXPECT_EQ(choose(members, {}, {}, rules), 2u);
+  announce(members[2], 0, 1001);
+  EXPECT_EQ(choose(members, {}, {}, rules), 0u) << "rather the next preference than one of them";
+  EXPECT_EQ(choose(members, {}, {true, false, false}, rules), 2u) << "rather one of them than nobody";
+  members[1].figures.known = false;
+  EXPECT_EQ(choose(members, {}, {}, rules), 1u) << "who is not heard is not known to be over-loaded";
+}
+
+TEST(Relay, SchedulersOfPoolsChooseWithinAPreference) {
+  auto members = three();
+  conf::SmtpRelay relay;
+  ChoiceTurn turn;
+  const auto next = [&] { return *choose_member(members, ChoiceRules::of(relay, 5s), turn, {}, {}); };
+  relay.scheduler = "round_robin";
+  const auto first = next();
+  EXPECT_EQ(first + next(), 3u) << "in turn, and never the one of a worse preference";
+  EXPECT_EQ(next(), first);
+  relay.scheduler = "least_connections";
+  members[1].in_flight = 1;
+  announce(members[2], 9);
+  EXPECT_EQ(next(), 2u);
+  relay.scheduler = "two_choices";
+  EXPECT_EQ(next(), 1u);
+  relay.scheduler = "random";
+  std::set<std::size_t> seen;
+  for (int i = 0; i < 100; ++i) seen.insert(next());
+  EXPECT_EQ(seen, (std::set<std::size_t>{1, 2}));
+}
+
+TEST(Relay, ACandidacyChainReadsTheQueueThatNodesAnnounce) {
+  auto members = three();
+  conf::SmtpRelay relay;
+  relay.scheduler = "chain";
+  relay.chain = {"byAge 5s", "byQueue"};
+  const auto rules = ChoiceRules::of(relay, 5s);
+  announce(members[1], 0, 30);
+  announce(members[2], 0, 20);
+  EXPECT_EQ(choose(members, {}, {}, rules), 2u);
+  members[2].sent = 11;
+  EXPECT_EQ(choose(members, {}, {}, rules), 1u) << "what we sent since it announced counts";
+  EXPECT_EQ(choose(members, Time{} + 6s, {}, rules), 1u) << "nobody is fresh: the least connected";
 }
 
 TEST(Relay, AMemberThatFailsIsLeftAloneForLongerEachTime) {

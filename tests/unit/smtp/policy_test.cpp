@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include "smtp/policy/address_rates.hpp"
 #include "smtp/policy/dnsbl.hpp"
 #include "smtp/policy/greylist.hpp"
 #include "support.hpp"
@@ -60,7 +61,8 @@ TEST(GreylistStore, KeepsWhatItSawOverARestart) {
   const auto ask = [&](std::int64_t now) {
     auto list = Greylist::open(file);
     EXPECT_TRUE(list);
-    return *(*list)->ask("192.0.2.0 a@b c@d", now, kRules);
+    bool away = false;
+    return *(*list)->ask("192.0.2.0 a@b c@d", now, kRules, nullptr, &away);
   };
   EXPECT_FALSE(ask(1000).pass);
   EXPECT_FALSE(ask(1001).pass);
@@ -71,6 +73,80 @@ TEST(GreylistStore, KeepsWhatItSawOverARestart) {
 TEST(GreylistStore, SaysWhenTheFileIsNone) {
   testing_support::TempDir dir;
   EXPECT_FALSE(Greylist::open(dir.path() + "/no/such/folder/greylist.db"));
+}
+
+TEST(GreylistStore, NodesShareWhatTheySawAndGoByTheirOwnWhileTheMemoryIsAway) {
+  testing_support::TempDir dir;
+  auto one = *Greylist::open(dir.path() + "/one.db");
+  auto two = *Greylist::open(dir.path() + "/two.db");
+  std::map<std::string, std::string> memory;
+  bool up = true;
+  SharedMemory shared;
+  shared.recall = [&](const std::string& key) -> Result<std::string> {
+    if (!up) return Errc::unavailable;
+    const auto found = memory.find(key);
+    return found == memory.end() ? Result<std::string>(make_error_code(Errc::not_found))
+                                 : Result<std::string>(found->second);
+  };
+  shared.remember = [&](const std::string& key, const std::string& value, std::int64_t seconds) -> Result<void> {
+    EXPECT_LE(key.size(), 250u);
+    EXPECT_EQ(seconds, value.ends_with("1") ? kRules.lifetime_s : kRules.window_s);
+    if (!up) return Errc::unavailable;
+    memory[key] = value;
+    return {};
+  };
+  bool away = false;
+  const std::string key = "192.0.2.0 a@b " + std::string(300, 'c') + "@d";
+  const auto passes = [&](Greylist& node, std::int64_t now) {
+    return node.ask(key, now, kRules, &shared, &away)->pass;
+  };
+  EXPECT_FALSE(passes(*one, 1000));
+  EXPECT_TRUE(passes(*two, 1300)) << "the other node saw it first";
+  EXPECT_TRUE(passes(*one, 1301));
+  up = false;
+  EXPECT_TRUE(passes(*two, 1302)) << "what it learnt is its own";
+  EXPECT_TRUE(away);
+  memory.clear();
+  up = true;
+  EXPECT_TRUE(passes(*one, 1303)) << "a memory that was emptied forgets nothing that a node knows";
+  EXPECT_FALSE(away);
+  EXPECT_EQ(memory.size(), 1u);
+  memory.begin()->second = "rubbish";
+  EXPECT_TRUE(passes(*one, 1304));
+}
+
+TEST(GreylistStore, ARowIsReadBackAndRubbishIsNothing) {
+  GreylistRow row;
+  row.first = 1000;
+  row.last = 2000;
+  row.passed = true;
+  EXPECT_EQ(greylist_text(row), "1000 2000 1");
+  EXPECT_TRUE(read_greylist_text("1000 2000 1")->passed);
+  for (const auto* text :
+       {"", "1 2", "1 2 3", "a 2 1", "1 2 1 1", "-1 2 1", "99999999999999999999 2 1", "9999999999999 2 1"})
+    EXPECT_FALSE(read_greylist_text(text)) << text;
+}
+
+TEST(AddressRates, EachAddressHasItsOwnLimitAndTheOldestIsForgotten) {
+  AddressRates rates(2);
+  Time now{100s};
+  EXPECT_TRUE(rates.take("a@x", 2, now));
+  EXPECT_TRUE(rates.take("a@x", 2, now));
+  EXPECT_FALSE(rates.take("a@x", 2, now));
+  EXPECT_TRUE(rates.take("b@x", 2, now));
+  EXPECT_TRUE(rates.take("a@x", 2, now + 30s)) << "two a minute flow back";
+  EXPECT_FALSE(rates.take("a@x", 2, now + 30s));
+  EXPECT_TRUE(rates.take("a@x", 0, now + 30s)) << "no limit";
+  EXPECT_TRUE(rates.take("c@x", 2, now + 30s));
+  EXPECT_EQ(rates.size(), 2u);
+  EXPECT_TRUE(rates.take("b@x", 2, now + 30s)) << "forgotten, as good as new";
+}
+
+TEST(AddressRates, ASenderIsOneWhateverTheTagAndAUserWhateverTheAddress) {
+  EXPECT_EQ(sender_key("", "Ann+list@Example.org"), "ann@example.org");
+  EXPECT_EQ(sender_key("Ann@Example.org", "other@example.org"), "user ann@example.org");
+  EXPECT_EQ(sender_key("", ""), "");
+  EXPECT_EQ(recipient_key("+x@Example.org"), "+x@example.org");
 }
 
 }  // namespace
