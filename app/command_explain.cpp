@@ -5,6 +5,7 @@
 #include <cstdio>
 
 #include "app/commands.hpp"
+#include "base/pattern.hpp"
 #include "base/text.hpp"
 #include "conf/reader.hpp"
 #include "http/router.hpp"
@@ -18,7 +19,8 @@ namespace {
 // The TLS facts that were asked for on the command line.
 class AssumedTls final : public net::TlsStream {
  public:
-  std::string name, tls_version, subject;
+  std::string name, tls_version;
+  std::optional<net::PeerCertificate> certificate;
   ssize_t read(net::Socket&, char*, std::size_t, net::TlsWant&, Error&) noexcept override { return 0; }
   ssize_t write(net::Socket&, const char*, std::size_t, net::TlsWant&, Error&) noexcept override { return -1; }
   bool handshake(net::Socket&, net::TlsWant&, Error&) noexcept override { return true; }
@@ -28,7 +30,7 @@ class AssumedTls final : public net::TlsStream {
   std::string_view alpn() const noexcept override { return {}; }
   std::string_view version() const noexcept override { return tls_version; }
   std::string_view cipher() const noexcept override { return {}; }
-  std::string_view peer_subject() const noexcept override { return subject; }
+  const net::PeerCertificate* peer() const noexcept override { return certificate ? &*certificate : nullptr; }
 };
 
 int usage(const std::string& what) {
@@ -46,6 +48,21 @@ void print_action(const conf::Route& route) {
   } else {
     std::printf("  status = %u\n", route.status);
   }
+}
+
+// What else stands in the way of a client with this certificate, or without one.
+void print_access(const conf::Route& route, const http::Request& r) {
+  if (route.allow_certificates.empty()) return;
+  const std::string subject(r.tls ? r.tls->peer_subject() : std::string_view());
+  for (const auto& text : route.allow_certificates) {
+    std::string why;
+    const auto pattern = base::Pattern::compile(text, why);
+    if (!pattern || subject.empty() || !pattern->matches(subject)) continue;
+    std::printf("  allow_certificates: %s is found in %s\n", text.c_str(), subject.c_str());
+    return;
+  }
+  std::printf("  403: allow_certificates: none of them is found in the client's certificate, which is %s\n",
+              subject.empty() ? "none" : subject.c_str());
 }
 
 // What a session would make of it. The views are of `o` and the stores.
@@ -90,7 +107,7 @@ int fill(Asked& a, const ExplainOptions& o, const conf::Conf& conf) {
   if (r.scheme == "https") {
     a.tls.name = a.host;
     a.tls.tls_version = "TLSv" + o.tls_version;
-    a.tls.subject = o.certificate;
+    if (!o.certificate.empty()) a.tls.certificate.emplace().subject = o.certificate;
     r.tls = &a.tls;
   }
   r.fields.add(http::FieldId::host, target->authority);
@@ -137,6 +154,7 @@ int command_explain(const std::string& file, const ExplainOptions& options) {
   if (route.where != route.name) std::printf(" (%s)", route.where.c_str());
   std::printf(": %s\n", http::explain_miss(http::Condition::none, route, r).c_str());
   print_action(route);
+  print_access(route, r);
   return EX_OK;
 }
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <thread>
 
+#include "app/certificates.hpp"
 #include "app/load_watch.hpp"
 #include "app/mail.hpp"
 #include "app/operators.hpp"
@@ -29,6 +30,7 @@ struct Site::Rooms {
         cluster(telemetry, conf->node.name),
         resolver(workers.control(), conf->node.name_servers),
         service(workers.control(), cluster, telemetry, &resolver),
+        certificates(workers, telemetry, resolver, conf->node.state_dir),
         mail(workers, telemetry, cluster),
         web(workers, telemetry, cluster),
         operators(workers, telemetry),
@@ -47,6 +49,7 @@ struct Site::Rooms {
   cluster::Cluster cluster;
   net::Resolver resolver;  // on the control loop
   cluster::Service service;
+  Certificates certificates;
   Mail mail;
   Web web;  // after mail: its handlers hold the webmail, which uses mail's accounts to its end
   Operators operators;
@@ -110,6 +113,7 @@ int Site::start(std::string& why) {
   if (auto dropped = drop_privileges(*r.conf, why); !dropped) return EX_NOPERM;
   if (auto opened = r.mail.open(*r.conf, why); !opened) return EX_CANTCREAT;
   r.web.set_webmail(r.mail.webmail());
+  r.web.set_certificates(r.certificates.store());
   r.workers.start();
   auto snapshot = r.web.build(r.conf, why);
   if (!snapshot) return EX_CONFIG;
@@ -117,6 +121,7 @@ int Site::start(std::string& why) {
   r.workers.on_control([&r] { r.service.start(); });
   if (auto started = r.mail.start(r.conf, (*snapshot)->tls, why); !started) return EX_IOERR;
   r.web.start(*snapshot);
+  r.certificates.watch(r.web.tls(), r.conf->tls.watch_interval);
   r.operators.start(r.conf);
   if (r.launched) r.vip = std::make_unique<vip::Vip>(std::move(*r.launched), r.telemetry);
   const std::string pid_file = r.conf->node.run_dir + "/genkan.pid";
@@ -143,6 +148,7 @@ bool Site::reload(conf::ConfPtr conf, std::string& why) {
   r.workers.on_control([&r] { r.service.refresh(); });
   if (auto updated = r.mail.reload(conf, (*snapshot)->tls, why); !updated) return false;
   r.queue_counter.watch(conf->cluster.queue_dirs);
+  r.certificates.watch(r.web.tls(), conf->tls.watch_interval);
   r.log.set_level(conf->log.level);
   r.conf = std::move(conf);
   base::sd_notify_ready();
@@ -180,6 +186,7 @@ void Site::stop() {
   r.operators.stop();
   r.workers.on_control([&r] {
     r.service.stop();
+    r.certificates.stop();
     r.resolver.cancel();
   });
   while (r.workers.live() > 0 && Clock::now() < deadline + 5s)

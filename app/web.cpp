@@ -22,6 +22,7 @@ Web::Web(net::Workers& workers, base::Telemetry& telemetry, cluster::Cluster& cl
       cluster_(cluster),
       server_metrics_(telemetry.metrics, "public"),
       forward_metrics_(telemetry.metrics),
+      tls_metrics_(telemetry.metrics),
       limits_(telemetry),
       files_(kFileThreads) {}
 
@@ -68,6 +69,7 @@ std::shared_ptr<proxy::Forward> Web::forward_to(const conf::Conf& conf, const co
   options.body_timeout = conf.http.body_timeout;
   options.tunnel_timeout = conf.http.tunnel_timeout;
   options.max_head = conf.http.max_head;
+  options.client_fields = conf.tls.client_fields;
   if (!pool.sticky_cookie.empty()) options.sticky_key = sticky_key(conf, pool);
   if (const conf::Pool* other = pool.fallback.empty() ? nullptr : conf.find_pool(pool.fallback)) {
     options.fallback = forward_to(conf, *other, host);
@@ -98,9 +100,13 @@ Result<http::SnapshotPtr> Web::build(conf::ConfPtr conf, std::string& why) {
   const bool starttls = conf->smtp.enabled && !conf->certificates.empty();
   if (starttls ||
       std::any_of(conf->listens.begin(), conf->listens.end(), [](const conf::Listen& l) { return l.tls; })) {
-    auto tls = net::TlsServer::make(conf->tls, conf->certificates, conf->node.state_dir, {"http/1.1"}, why);
+    auto tls = net::TlsServer::make(
+        {conf->tls, conf->certificates, conf->listens, conf->node.state_dir, conf->cluster.key, {}, certificates_},
+        why);
     if (!tls) return tls.error();
-    snapshot->tls = std::move(*tls);
+    snapshot->tls = built_tls_ = std::move(*tls);
+  } else {
+    built_tls_ = nullptr;
   }
   if (auto applied = cluster_.apply(*conf, Clock::now(), why); !applied) return applied.error();
   auto forward = [this, &conf](const conf::Pool& pool, const std::string& host) {
@@ -115,7 +121,7 @@ Result<http::SnapshotPtr> Web::build(conf::ConfPtr conf, std::string& why) {
   }
   auto router = http::Router::make(conf->routes, std::move(handlers), why);
   if (!router) return router.error();
-  snapshot->handler = std::move(*router);
+  snapshot->handler = std::make_shared<proxy::TlsLayer>(std::move(*router), conf->tls.client_fields, tls_metrics_);
   if (conf->access_log.path != access_path_) {
     try {
       access_file_ = conf->access_log.path.empty() ? nullptr : std::make_shared<base::LineFile>(conf->access_log.path);

@@ -19,6 +19,7 @@
 #include "proxy/access_log.hpp"
 #include "proxy/forward.hpp"
 #include "proxy/limits.hpp"
+#include "proxy/tls_layer.hpp"
 
 namespace genkan::app {
 
@@ -30,6 +31,10 @@ class Web {
   ~Web();
 
   void set_webmail(std::shared_ptr<http::Handler> handler) { webmail_ = std::move(handler); }
+  // What TLS keeps from one configuration to the next. Before build().
+  void set_certificates(std::shared_ptr<net::CertificateStore> store) { certificates_ = std::move(store); }
+  // Of the last build(); null: nothing speaks TLS.
+  const std::shared_ptr<net::TlsServer>& tls() const noexcept { return built_tls_; }
 
   // Opens what listens (before privileges are dropped). `why` names the address.
   Result<void> open(const conf::Conf& conf, std::string& why);
@@ -64,6 +69,7 @@ class Web {
   cluster::Cluster& cluster_;
   http::ServerMetrics server_metrics_;
   proxy::ForwardMetrics forward_metrics_;
+  proxy::TlsLayerMetrics tls_metrics_;
   proxy::OriginPools origins_;
   proxy::Limits limits_;
   net::Offload files_;
@@ -71,6 +77,8 @@ class Web {
   std::shared_ptr<base::LineFile> access_file_;
   std::string access_path_;
   std::shared_ptr<http::Handler> webmail_;
+  std::shared_ptr<net::CertificateStore> certificates_;
+  std::shared_ptr<net::TlsServer> built_tls_;
   std::shared_ptr<net::ConnectionLimit> limit_ = std::make_shared<net::ConnectionLimit>();
   std::vector<std::unique_ptr<Listening>> listening_;
   std::vector<std::unique_ptr<http::Server>> servers_;  // one per worker

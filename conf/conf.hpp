@@ -42,19 +42,51 @@ struct Listen {
   bool tls = false;
   std::vector<std::string> protocols{"h2", "http/1.1"};  // in order of preference
   std::vector<base::Cidr> proxy_protocol_from;           // peers that must send a PROXY header
+  std::string client_auth;                               // off | optional | required; empty: as the certificate says
+  std::string client_ca, client_crl;                     // PEM files
+  bool early_data = false;                               // 0-RTT, RFC 8446 2.3
 };
 
 // [[certificate]]
 struct Certificate {
-  std::vector<std::string> names;  // host names; empty: those in the certificate
-  std::string cert, key;           // PEM files
-  bool self_signed = false;        // make one in state_dir when there is none (demo, tests)
+  std::vector<std::string> names;   // host names; empty: those in the certificate
+  std::string cert, key;            // PEM files
+  bool self_signed = false;         // make one in state_dir when there is none (demo, tests)
+  std::string client_auth = "off";  // certificates of clients: off | optional | required
+  std::string client_ca;            // PEM file: who may have issued them
+  std::string client_crl;           // PEM file: those that were revoked
+  bool ocsp_stapling = false;       // ask the responder that the certificate names
+  std::string ocsp_file;            // DER file that somebody else keeps fresh
+  bool acme = false;                // order it from the CA of [acme], and renew it
+};
+
+// [acme]: certificates from a CA that speaks RFC 8555
+struct Acme {
+  std::string directory = "https://acme-v02.api.letsencrypt.org/directory";
+  bool accept_terms = false;
+  std::vector<std::string> contact;   // mail addresses, or URLs
+  std::string challenge = "http-01";  // or tls-alpn-01
+  std::string account_key;            // PEM file; empty: made in state_dir/acme
+  milliseconds renew_before{0};       // 0: a third of the certificate's lifetime
+  milliseconds retry{3'600'000};      // after the first failure; doubles up to a day
+  std::string ca_file;                // for the connection to the CA; empty: the system's
+  std::string eab_key_id, eab_key;    // external account binding; the key is base64url
 };
 
 // [tls]
 struct Tls {
-  std::string min_version = "1.2";
-  std::string ciphers;  // OpenSSL list for TLS 1.2; empty: the intermediate preset
+  std::string preset = "intermediate";       // Mozilla's: modern | intermediate
+  std::string min_version;                   // "1.2", "1.3"; empty: the preset's
+  std::string ciphers;                       // OpenSSL list for TLS 1.2; empty: the preset's
+  std::string cipher_suites;                 // for TLS 1.3; empty: the preset's
+  std::vector<std::string> curves;           // groups for the key exchange; empty: the preset's
+  std::string session_tickets = "on";        // on | 1.3 | off
+  milliseconds ticket_rotation{43'200'000};  // a key of tickets is used so long, and read once as long again
+  milliseconds watch_interval{10'000};       // certificate files are looked at so often; 0: never
+  // "Field-Name: fact": what backends are told of a client's certificate
+  std::vector<std::string> client_fields{"X-Client-Cert-Verified: verified",       "X-Client-Cert-Subject: subject",
+                                         "X-Client-Cert-Issuer: issuer",           "X-Client-Cert-Serial: serial",
+                                         "X-Client-Cert-Fingerprint: fingerprint", "X-Client-Cert-SAN: san"};
 };
 
 // [http]: limits and deadlines for clients
@@ -349,6 +381,7 @@ struct Conf {
   Http http;
   std::vector<Listen> listens;
   std::vector<Certificate> certificates;
+  Acme acme;
   std::vector<Pool> pools;
   std::vector<Limit> limits;
   std::vector<Route> routes;

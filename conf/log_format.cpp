@@ -15,7 +15,7 @@ struct Known {
   LogItem item;
   bool argument = false;
 };
-constexpr std::array<Known, 25> kKnown{{
+constexpr std::array<Known, 28> kKnown{{
     {"client", LogItem::client},
     {"time", LogItem::time},
     {"time_iso", LogItem::time_iso},
@@ -37,6 +37,9 @@ constexpr std::array<Known, 25> kKnown{{
     {"cache", LogItem::cache},
     {"tls_version", LogItem::tls_version},
     {"server_name", LogItem::server_name},
+    {"tls_cipher", LogItem::tls_cipher},
+    {"tls_resumed", LogItem::tls_resumed},
+    {"early_data", LogItem::early_data},
     {"error", LogItem::error},
     {"header", LogItem::header, true},
     {"sent", LogItem::sent_header, true},
@@ -44,6 +47,11 @@ constexpr std::array<Known, 25> kKnown{{
 }};
 
 bool read_item(std::string_view name, LogPiece& out) {
+  if (const auto fact = client_fact_item(name)) {
+    out.item = LogItem::client_fact;
+    out.fact = *fact;
+    return true;
+  }
   const std::size_t colon = name.find(':');
   const auto known =
       std::find_if(kKnown.begin(), kKnown.end(), [&](const Known& k) { return k.name == name.substr(0, colon); });

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/result.hpp"
+#include "conf/client_fact.hpp"
 
 namespace genkan::conf {
 
@@ -33,6 +34,10 @@ enum class LogItem : std::uint8_t {
   cache,         // hit, miss, ...
   tls_version,   // TLSv1.3, or -
   server_name,   // TLS SNI
+  tls_cipher,    // TLS_AES_128_GCM_SHA256
+  tls_resumed,   // yes: a session was resumed, no, or - without TLS
+  early_data,    // yes: served before the handshake was over (0-RTT), no, or -
+  client_fact,   // {client_certificate}, {client_issuer} ...: of the client's certificate
   error,         // why the client did not get everything
   header,        // {header:NAME} of the request
   sent_header,   // {sent:NAME} of the response
@@ -42,6 +47,7 @@ enum class LogItem : std::uint8_t {
 struct LogPiece {
   LogItem item = LogItem::text;
   std::string text;  // literal, or NAME
+  ClientFact fact = ClientFact::subject;
 };
 
 struct LogFormat {

@@ -28,7 +28,7 @@ constexpr std::array<Known, 18> kKnown{{
     {"route", Placeholder::route},
     {"server_name", Placeholder::server_name},
     {"tls_version", Placeholder::tls_version},
-    {"client_certificate", Placeholder::client_certificate},
+    {"tls_cipher", Placeholder::tls_cipher},
     {"request_id", Placeholder::request_id},
     {"status", Placeholder::status},
     {"header", Placeholder::header, true},
@@ -40,6 +40,11 @@ constexpr std::array<Known, 18> kKnown{{
 bool read_name(std::string_view name, const PlaceholderRules& rules, Piece& out) {
   if (const auto number = base::parse_uint(name); number && rules.groups && *number <= 99) {
     out = {Placeholder::group, {}, static_cast<std::size_t>(*number)};
+    return true;
+  }
+  if (const auto fact = client_fact_item(name)) {
+    out.kind = Placeholder::client_fact;
+    out.fact = *fact;
     return true;
   }
   const std::size_t colon = name.find(':');

@@ -8,36 +8,39 @@
 #include <vector>
 
 #include "base/result.hpp"
+#include "conf/client_fact.hpp"
 
 namespace genkan::conf {
 
 enum class Placeholder : std::uint8_t {
-  text,                // not one: `text` as it stands
-  scheme,              // http | https
-  host,                // without port
-  path,                // normalised
-  query,               // without ?
-  target,              // path and query
-  method,              //
-  client,              // address
-  network,             // its /24 or /64
-  user,                // of Basic auth
-  route,               //
-  server_name,         // TLS SNI
-  tls_version,         // TLSv1.3
-  client_certificate,  // subject of the client's certificate
-  request_id,          // X-Request-ID: as it came, else made
-  status,              // of the response
-  header,              // {header:NAME}
-  cookie,              // {cookie:NAME}
-  arg,                 // {arg:NAME}: of the query, decoded
-  group,               // {1}: of the pattern that matched
+  text,         // not one: `text` as it stands
+  scheme,       // http | https
+  host,         // without port
+  path,         // normalised
+  query,        // without ?
+  target,       // path and query
+  method,       //
+  client,       // address
+  network,      // its /24 or /64
+  user,         // of Basic auth
+  route,        //
+  server_name,  // TLS SNI
+  tls_version,  // TLSv1.3
+  tls_cipher,   // TLS_AES_128_GCM_SHA256
+  client_fact,  // {client_certificate}: subject of the client's certificate, {client_issuer} ...
+  request_id,   // X-Request-ID: as it came, else made
+  status,       // of the response
+  header,       // {header:NAME}
+  cookie,       // {cookie:NAME}
+  arg,          // {arg:NAME}: of the query, decoded
+  group,        // {1}: of the pattern that matched
 };
 
 struct Piece {
   Placeholder kind = Placeholder::text;
   std::string text;       // literal, or NAME
   std::size_t group = 0;  // number
+  ClientFact fact = ClientFact::subject;
 };
 
 // Where the text stands decides what may be in it.

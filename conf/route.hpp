@@ -15,11 +15,11 @@ using std::chrono::milliseconds;
 // [[limit]]: how often and how many at once, for each value of a key. Routes name it.
 struct Limit {
   std::string name;
-  std::string key = "{network}";   // placeholders; what has the same text shares a bucket
-  std::string rate;                // "10/s", "600/m"; empty: no limit of the rate
-  std::uint32_t burst = 0;         // at once above the rate; 0: as many as come in a second, at least 1
-  std::uint32_t concurrent = 0;    // requests in work at once; 0: no limit
-  std::uint32_t max_keys = 65'536; // buckets kept; the one used longest ago is forgotten first
+  std::string key = "{network}";    // placeholders; what has the same text shares a bucket
+  std::string rate;                 // "10/s", "600/m"; empty: no limit of the rate
+  std::uint32_t burst = 0;          // at once above the rate; 0: as many as come in a second, at least 1
+  std::uint32_t concurrent = 0;     // requests in work at once; 0: no limit
+  std::uint32_t max_keys = 65'536;  // buckets kept; the one used longest ago is forgotten first
 };
 
 // [route.request] and [route.response]: header fields, "Name: text with {placeholders}"
@@ -38,9 +38,9 @@ struct RouteSplit {
 // [route.mirror]: a copy of requests for another pool, whose answers nobody sees
 struct RouteMirror {
   std::string pool;
-  std::uint32_t share = 100;            // per cent
-  std::uint64_t max_body = 64 * 1024;   // requests with more content are not mirrored
-  std::uint32_t concurrent = 32;        // copies under way at once, per worker
+  std::uint32_t share = 100;           // per cent
+  std::uint64_t max_body = 64 * 1024;  // requests with more content are not mirrored
+  std::uint32_t concurrent = 32;       // copies under way at once, per worker
 };
 
 // [route.basic]
@@ -109,6 +109,7 @@ struct Route {
   std::string rewrite_query;         // the new query
   RouteFields request, response;
   std::vector<base::Cidr> allow, deny;
+  std::vector<std::string> allow_certificates;  // RE2 on the subject: only clients with such a certificate
   RouteBasic basic;
   RouteAuth auth;
   std::vector<std::string> limits;

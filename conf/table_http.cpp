@@ -20,6 +20,17 @@ Section listen_section() {
       "proxy_protocol_from", &Listen::proxy_protocol_from, list_of(cidr()),
       "Load balancers in front of this port: a connection from one of these networks must begin with a PROXY protocol "
       "header (version 1 or 2), which names the real client. Example: [\"192.0.2.0/24\"].");
+  s.row("client_auth", &Listen::client_auth, unset(words({"off", "optional", "required"}), "as the certificate says"),
+        "Whether clients of this port must show a certificate, whatever host they ask for. \"optional\": who shows one "
+        "must show a good one. Unset: each [[certificate]] says so for its own hosts.");
+  s.row(
+      "client_ca", &Listen::client_ca, example(path(), "\"/etc/genkan/tls/clients-ca.crt\""),
+      "PEM file with the CA certificates that may have issued clients' certificates; for `client_auth` of this port.");
+  s.row("client_crl", &Listen::client_crl, example(path(), "\"/etc/genkan/tls/clients.crl\""),
+        "PEM file with the CA's list of revoked certificates; for `client_auth` of this port.");
+  s.row("early_data", &Listen::early_data, flag(),
+        "Let clients that come back send their first request with the handshake (TLS 1.3, 0-RTT). Only GET, HEAD and "
+        "OPTIONS without content are served then, with `Early-Data: 1` for the backend; others are answered 425.");
   return s.take();
 }
 
@@ -35,14 +46,48 @@ Section certificate_section() {
   s.row("self_signed", &Certificate::self_signed, flag(),
         "Make a self-signed certificate for `names` and keep it in `state_dir`. For demonstrations and tests only: "
         "browsers warn of it.");
+  s.row("client_auth", &Certificate::client_auth, words({"off", "optional", "required"}),
+        "Whether clients that ask for these hosts must show a certificate of their own. \"optional\": who shows one "
+        "must show a good one.");
+  s.row("client_ca", &Certificate::client_ca, example(path(), "\"/etc/genkan/tls/clients-ca.crt\""),
+        "PEM file with the CA certificates that may have issued clients' certificates.");
+  s.row("client_crl", &Certificate::client_crl, example(path(), "\"/etc/genkan/tls/clients.crl\""),
+        "PEM file with the CA's list of revoked certificates. With it, one that has run out lets nobody in.");
+  s.row("ocsp_stapling", &Certificate::ocsp_stapling, flag(),
+        "Ask the CA's responder, which the certificate names, and send its answer along with the certificate (OCSP "
+        "stapling). The answer is verified, kept, and renewed in time; while there is none nothing is sent.");
+  s.row("ocsp_file", &Certificate::ocsp_file, example(path(), "\"/etc/genkan/tls/example.org.ocsp\""),
+        "File with the responder's answer (DER) that another program keeps fresh; instead of `ocsp_stapling`.");
+  s.row("acme", &Certificate::acme, flag(),
+        "Order it for `names` from the CA of [acme], and renew it in time. Until the first one is there a self-signed "
+        "one serves.");
   return s.take();
 }
 
 Section tls_section() {
   SectionOf<Tls> s("What is common to all HTTPS ports.");
-  s.row("min_version", &Tls::min_version, words({"1.2", "1.3"}), "The oldest TLS version that clients may use.");
-  s.row("ciphers", &Tls::ciphers, unset(text(), "Mozilla's intermediate set"),
-        "Cipher suites for TLS 1.2 as a list in OpenSSL's form. TLS 1.3 has its own, all of them good.");
+  s.row("preset", &Tls::preset, words({"modern", "intermediate"}),
+        "Mozilla's recommendation to follow. \"modern\": TLS 1.3 only. \"intermediate\": TLS 1.2 too, with forward "
+        "secrecy and authenticated encryption only. What is set below goes before it.");
+  s.row("min_version", &Tls::min_version, unset(words({"1.2", "1.3"}), "the preset's"),
+        "The oldest TLS version that clients may use.");
+  s.row("ciphers", &Tls::ciphers, unset(text(), "the preset's"),
+        "Cipher suites for TLS 1.2 as a list in OpenSSL's form.");
+  s.row("cipher_suites", &Tls::cipher_suites, unset(text(), "the preset's"),
+        "Cipher suites for TLS 1.3 as a list in OpenSSL's form; all of them are good.");
+  s.row("curves", &Tls::curves, unset(list_of(text()), "X25519, prime256v1, secp384r1"),
+        "Groups for the key exchange, the preferred one first.");
+  s.row("session_tickets", &Tls::session_tickets, words({"on", "1.3", "off"}),
+        "Let clients resume a session with a ticket, on any worker and any node with the same [cluster] key, and after "
+        "a restart. \"1.3\": only where each session still has a key exchange of its own (TLS 1.3).");
+  s.row("ticket_rotation", &Tls::ticket_rotation, duration(1s, 24h * 7),
+        "How long one key makes tickets. It reads them once as long again, then nobody can resume with them.");
+  s.row("watch_interval", &Tls::watch_interval, duration(0ms, 24h),
+        "How often certificate files are looked at for a change, which then takes effect without a reload. 0: never.");
+  s.row("client_fields", &Tls::client_fields, list_of(text()),
+        "What backends are told of a client's certificate, as \"Field-Name: fact\". Facts: verified (SUCCESS or NONE), "
+        "subject, issuer, serial, fingerprint (SHA-256), san, not_after, certificate (as in RFC 9440). Fields of these "
+        "names that clients send are always removed.");
   return s.take();
 }
 

@@ -47,7 +47,10 @@ Section access_log_section() {
       "format", &AccessLog::format, text(),
       "\"combined\", as log analysers read it; \"json\"; or a text with items: {client}, {time}, {time_iso}, {method}, "
       "{target}, {path}, {query}, {protocol}, {scheme}, {host}, {status}, {bytes}, {duration}, {wait}, {first_byte}, "
-      "{route}, {backend}, {tries}, {cache}, {tls_version}, {server_name}, {error}, {header:NAME} and {cookie:NAME} of "
+      "{route}, {backend}, {tries}, {cache}, {tls_version}, {tls_cipher}, {tls_resumed}, {early_data}, {server_name}, "
+      "{client_certificate}, "
+      "{client_verified}, {client_issuer}, {client_serial}, {client_fingerprint}, {client_san}, {client_not_after}, "
+      "{error}, {header:NAME} and {cookie:NAME} of "
       "the "
       "request, {sent:NAME} of the response. Times are in seconds.");
   s.row("slow", &AccessLog::slow, duration(0ms, 24h),

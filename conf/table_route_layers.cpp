@@ -86,6 +86,10 @@ void route_layers(SectionOf<Route>& s) {
   s.one("request", &Route::request, fields_section("Header fields of the request, before it goes to the backend."));
   s.one("response", &Route::response, fields_section("Header fields of the response, before it goes to the client."));
   s.row("allow", &Route::allow, unset(list_of(cidr()), "everybody"), "Only clients from these networks; others: 403.");
+  s.row(
+      "allow_certificates", &Route::allow_certificates, unset(list_of(pattern()), "everybody"),
+      "Only clients whose verified certificate has a subject in which one of these is found; others: 403. \".\" is any "
+      "verified certificate.");
   s.row("deny", &Route::deny, list_of(cidr()), "Clients from these networks are answered 403, `allow` or not.");
   s.one("basic", &Route::basic, basic_section());
   s.one("auth", &Route::auth, auth_section());

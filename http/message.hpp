@@ -135,6 +135,7 @@ struct Request {
   std::string_view client_text;            // its address, or "unix"
   const base::Endpoint* local = nullptr;
   const net::TlsStream* tls = nullptr;  // null: plain
+  bool early_data = false;              // it came before the handshake was over (0-RTT), and is served nonetheless
   Time started{};
   WallTime started_wall{};
 

@@ -70,6 +70,11 @@ ServerMetrics::ServerMetrics(base::Metrics& m, const std::string& side)
       h2_bombs(m.counter("genkan_http2_header_bombs_total",
                          "HTTP/2 clients sent away for a header block that unpacked to far too much",
                          {{"side", side}})) {
+  for (std::size_t i = 0; i < tls_handshakes.size(); ++i) {
+    tls_handshakes[i] = &m.counter(
+        "genkan_http_tls_handshakes_total", "TLS handshakes with clients",
+        {{"side", side}, {"version", i < 2 ? "TLSv1.2" : "TLSv1.3"}, {"resumed", i % 2 == 0 ? "no" : "yes"}});
+  }
   for (std::size_t i = 1; i < h2_floods.size(); ++i) {
     h2_floods[i] = &m.counter("genkan_http2_floods_total", "HTTP/2 clients sent away for a flood of frames",
                               {{"side", side}, {"kind", std::string(h2::flood_name(static_cast<h2::Flood>(i)))}});
@@ -119,9 +124,10 @@ net::Task<void> Server::run(Server& server, std::unique_ptr<net::Transport> tran
     }
     if (open && entrance->tls) {
       transport->read_deadline(transport->loop().now() + timeout);
-      auto stream = snapshot->tls->accept(entrance->protocols);
+      auto stream = snapshot->tls->accept(entrance->name);
       const auto done = co_await transport->handshake(std::move(stream));
       open = done.has_value();
+      if (open) server.metrics().count(*transport->tls());
       if (!open) {
         server.metrics().tls_failures.add();
         server.telemetry().log.debug("a TLS handshake failed",
@@ -133,6 +139,7 @@ net::Task<void> Server::run(Server& server, std::unique_ptr<net::Transport> tran
   if (open) {
     if (transport->tls()) {
       h2 = transport->tls()->alpn() == "h2";
+      open = transport->tls()->alpn() != "acme-tls/1";  // RFC 8737 3: the handshake was all
     } else if (!entrance->speaks("http/1.1")) {
       h2 = true;
     } else if (entrance->speaks("h2")) {

@@ -50,11 +50,15 @@ struct ServerMetrics {
   base::Counter& requests;
   base::Counter& bad_requests;
   base::Counter& tls_failures;
-  base::Counter& h2_connections;  // gauge
-  base::Counter& h2_refused;      // streams
-  base::Counter& h2_stalled;      // streams
+  std::array<base::Counter*, 4> tls_handshakes{};  // 1.2, 1.2 resumed, 1.3, 1.3 resumed
+  base::Counter& h2_connections;                   // gauge
+  base::Counter& h2_refused;                       // streams
+  base::Counter& h2_stalled;                       // streams
   base::Counter& h2_bombs;
   std::array<base::Counter*, 9> h2_floods{};  // by h2::Flood
+  void count(const net::TlsStream& tls) noexcept {
+    tls_handshakes[(tls.version() == "TLSv1.3" ? 2u : 0u) + (tls.resumed() ? 1u : 0u)]->add();
+  }
 };
 
 class Session;

@@ -1,4 +1,5 @@
-// TLS by OpenSSL. TlsServer picks a certificate by SNI and is immutable: a reload makes a new one. TlsClient verifies.
+// TLS by OpenSSL. TlsServer picks a certificate by SNI; a reload makes a new one, and what changed on disk is taken in
+// by refresh(). TlsClient verifies.
 #pragma once
 
 #include <memory>
@@ -8,21 +9,50 @@
 
 #include "base/result.hpp"
 #include "conf/conf.hpp"
+#include "net/tls_store.hpp"
 #include "net/tls_stream.hpp"
 
 namespace genkan::net {
 
+// The certificates of one configuration. Workers call accept() and hold what it returns; one other thread at a time
+// calls refresh(). What a handshake began with stays whole until its stream ends.
 class TlsServer {
  public:
-  // `alpn`: in order of our preference, e.g. {"h2", "http/1.1"}. `why` says which file and what is wrong with it.
-  // Certificates with self_signed are made in state_dir/tls when they are not there.
-  static Result<std::shared_ptr<const TlsServer>> make(const conf::Tls& tls,
-                                                       const std::vector<conf::Certificate>& certificates,
-                                                       const std::string& state_dir, std::vector<std::string> alpn,
-                                                       std::string& why);
-  // `alpn`: instead of those above.
-  std::unique_ptr<TlsStream> accept(const std::vector<std::string>& alpn = {}) const;
+  struct Options {
+    conf::Tls tls;
+    std::vector<conf::Certificate> certificates;
+    std::vector<conf::Listen> listens;  // those with tls: what each says of its clients
+    std::string state_dir;              // self-signed certificates and the key of tickets are made below it, in tls/
+    std::string ticket_secret;          // empty: one of our own, kept in state_dir
+    std::vector<std::string> alpn;      // where no listener is named, in order of our preference
+    std::shared_ptr<CertificateStore> store;  // null: one of its own
+  };
+  // Blocks (files). `why` says which file and what is wrong with it.
+  static Result<std::shared_ptr<TlsServer>> make(Options options, std::string& why);
+  // `listener`: its name in [[listen]], for its protocols and its rules; empty: `alpn`, and clients are asked for
+  // nothing.
+  std::unique_ptr<TlsStream> accept(std::string_view listener = {}) const;
   ~TlsServer();
+
+  // Whether any client is ever asked for a certificate.
+  bool asks_clients() const;
+
+  // Blocks: for a thread that may. True: a file is not as it was when it was read last (or tried last).
+  bool changed() const;
+  // Reads what has changed and puts it in place for new handshakes. On an error nothing has changed.
+  Result<void> refresh(std::string& why);
+
+  // One of the certificates, for operators and for stapling.
+  struct Certificate {
+    std::vector<std::string> names;
+    std::string file, fingerprint;
+    WallTime not_after{};
+    std::string cert_pem, issuer_pem;
+    std::shared_ptr<Staple> staple;  // null: none wanted
+    std::string ocsp_file;           // the staple comes from here; empty: from the responder
+    bool self_signed = false;
+  };
+  std::vector<Certificate> certificates() const;
 
  private:
   struct Impl;

@@ -1,13 +1,27 @@
-// What Transport needs of TLS: one session over a Socket, non-blocking. Implemented in net/tls.cpp.
+// What Transport needs of TLS: one session over a Socket, non-blocking. Implemented in net/tls*.cpp.
 #pragma once
 
 #include <cstddef>
+#include <string>
 #include <string_view>
 
 #include "base/result.hpp"
+#include "conf/client_fact.hpp"
 #include "net/socket.hpp"
 
 namespace genkan::net {
+
+// A peer's certificate that was verified. Texts for logs, rules and fields.
+struct PeerCertificate {
+  std::string subject, issuer;  // RFC 2253: "CN=ann,O=Example"
+  std::string serial;           // hexadecimal
+  std::string fingerprint;      // SHA-256 of the certificate, hexadecimal
+  std::string san;              // "DNS:a.example, email:ann@example.org"
+  std::string not_after;        // "2030-01-31T12:00:00Z"
+  std::string certificate;      // RFC 9440 2.2: ":MIIB...:"
+};
+// Of none (null): "NONE" for `verified`, else empty.
+std::string_view fact_of(const PeerCertificate* peer, conf::ClientFact fact) noexcept;
 
 enum class TlsWant { nothing, read, write };
 
@@ -26,8 +40,18 @@ class TlsStream {
   virtual std::string_view alpn() const noexcept = 0;
   virtual std::string_view version() const noexcept = 0;  // "TLSv1.3"
   virtual std::string_view cipher() const noexcept = 0;
-  // The subject of the peer's certificate (RFC 2253), when one was asked for and checked; else empty.
-  virtual std::string_view peer_subject() const noexcept { return {}; }
+  virtual bool resumed() const noexcept { return false; }  // a session of before
+  // The peer's certificate, when one was asked for, shown and verified; else null.
+  virtual const PeerCertificate* peer() const noexcept { return nullptr; }
+  std::string_view peer_subject() const noexcept { return fact_of(peer(), conf::ClientFact::subject); }
+  // What was read so far came before the handshake was over (0-RTT): somebody may have recorded and repeated it.
+  virtual bool early() const noexcept { return false; }
+  // Whether a request for `host` may come over this connection: false when that host's clients must show a certificate
+  // that this handshake did not ask for (RFC 9110 15.5.20).
+  virtual bool fits(std::string_view host) const {
+    (void)host;
+    return true;
+  }
 };
 
 }  // namespace genkan::net

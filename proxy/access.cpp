@@ -1,5 +1,9 @@
 #include "proxy/access.hpp"
 
+#include <algorithm>
+
+#include "net/tls_stream.hpp"
+
 namespace genkan::proxy {
 
 bool AddressLayer::passes(const http::Request& r) const noexcept {
@@ -14,6 +18,19 @@ net::Task<Result<http::Response>> AddressLayer::handle(http::Request& r) {
 
 net::Task<Result<http::Response>> AddressLayer::refuse(http::Request& r) {
   co_return http::error_page(r, 403, "This is not for visitors from your network.");
+}
+
+net::Task<Result<http::Response>> CertificateLayer::handle(http::Request& r) {
+  const std::string_view subject = r.tls ? r.tls->peer_subject() : std::string_view();
+  const bool passes = !subject.empty() && std::any_of(patterns_.begin(), patterns_.end(),
+                                                      [&](const base::Pattern& p) { return p.matches(subject); });
+  return passes ? next_->handle(r) : refuse(r);
+}
+
+net::Task<Result<http::Response>> CertificateLayer::refuse(http::Request& r) {
+  const bool shown = r.tls && r.tls->peer();
+  co_return http::error_page(r, 403,
+                             shown ? "Your certificate does not open this." : "This needs a certificate of yours.");
 }
 
 net::Task<Result<http::Response>> MaintenanceLayer::handle(http::Request& r) {

@@ -1,6 +1,9 @@
 // Who may come at all: by address, and during maintenance. No frame of its own for those who pass.
 #pragma once
 
+#include <vector>
+
+#include "base/pattern.hpp"
 #include "conf/route.hpp"
 #include "net/address_set.hpp"
 #include "proxy/layer.hpp"
@@ -19,6 +22,18 @@ class AddressLayer final : public Layer {
   static net::Task<Result<http::Response>> refuse(http::Request& request);
   net::AddressSet allow_, deny_;
   bool only_;
+};
+
+// Only clients whose verified certificate has a subject in which one of the patterns is found.
+class CertificateLayer final : public Layer {
+ public:
+  CertificateLayer(HandlerPtr next, std::vector<base::Pattern> patterns)
+      : Layer(std::move(next)), patterns_(std::move(patterns)) {}
+  net::Task<Result<http::Response>> handle(http::Request& request) override;
+
+ private:
+  static net::Task<Result<http::Response>> refuse(http::Request& request);
+  std::vector<base::Pattern> patterns_;
 };
 
 class MaintenanceLayer final : public Layer {

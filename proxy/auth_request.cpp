@@ -34,6 +34,7 @@ AuthRequestLayer::AuthRequestLayer(HandlerPtr next, HandlerPtr judge, const conf
 net::Task<int> AuthRequestLayer::ask(http::Request& r, http::Fields& for_client) {
   Subrequest sub(r);
   sub.follow(r.informer);
+  sub.request().tls = r.tls;  // the judge is told of the client's certificate; the connection outlives the question
   const std::string target = url_safe(path_.fill(r));
   const std::size_t mark = target.find('?');
   const bool has_query = mark != std::string::npos;

@@ -103,6 +103,15 @@ Result<HandlerPtr> ChainBuilder::access_layers(const conf::Route& route, Handler
   }
   if (route.security.enabled) handler = std::make_shared<SecurityLayer>(std::move(handler), route.security);
   if (!route.cors.origins.empty()) handler = std::make_shared<CorsLayer>(std::move(handler), route.cors);
+  if (!route.allow_certificates.empty()) {
+    std::vector<base::Pattern> patterns;
+    for (const auto& text : route.allow_certificates) {
+      auto pattern = base::Pattern::compile(text, why);
+      if (!pattern) return pattern.error();
+      patterns.push_back(std::move(*pattern));
+    }
+    handler = std::make_shared<CertificateLayer>(std::move(handler), std::move(patterns));
+  }
   if (!route.allow.empty() || !route.deny.empty()) handler = std::make_shared<AddressLayer>(std::move(handler), route);
   return handler;
 }

@@ -3,8 +3,10 @@
 #include <atomic>
 
 #include "base/text.hpp"
+#include "conf/client_fact.hpp"
 #include "http/h1/framing.hpp"
 #include "net/loop.hpp"
+#include "net/tls_stream.hpp"
 
 namespace genkan::proxy {
 namespace {
@@ -123,6 +125,11 @@ void Forward::describe_client(http::Request& r, http::Fields& out) const {
   std::string forwarded;
   write_forwarded(r, forwarded);
   append(out, FieldId::forwarded, forwarded);
+  const net::PeerCertificate* peer = r.tls ? r.tls->peer() : nullptr;
+  if (!peer) return;
+  for (const auto& rule : options_.client_fields) {
+    if (const auto field = conf::parse_client_field(rule)) out.set(field->name, net::fact_of(peer, field->fact));
+  }
 }
 
 // Takes away what the backend must not see (RFC 9110 7.6.1), adds what it must know.

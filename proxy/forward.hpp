@@ -52,8 +52,9 @@ class Forward final : public http::Handler {
     Duration body_timeout = std::chrono::seconds(30);
     Duration tunnel_timeout = std::chrono::hours(1);
     std::size_t max_head = 64 * 1024;
-    std::string sticky_key;             // secret, where the pool has a sticky_cookie
-    std::shared_ptr<Forward> fallback;  // serves when the pool has nobody
+    std::string sticky_key;                  // secret, where the pool has a sticky_cookie
+    std::vector<std::string> client_fields;  // [tls] client_fields
+    std::shared_ptr<Forward> fallback;       // serves when the pool has nobody
   };
   Forward(std::shared_ptr<cluster::Pool> pool, OriginPools& origins, base::Telemetry& telemetry,
           ForwardMetrics& metrics, Options options);

@@ -3,8 +3,8 @@
 // A route is compiled into its chain when the configuration is read: a layer exists only where its directive is
 // written, so that a route without any costs nothing for them. The order is fixed, from the outside (chain.cpp):
 //
-//   maintenance > limits > addresses > CORS > Basic > auth > body limits > compression > response fields > error pages
-//   > mirror > request fields and rewriting > cache > split > pool, files, redirect, fixed answer
+//   maintenance > limits > addresses > certificates > CORS > Basic > auth > body limits > compression > response fields
+//   > error pages > mirror > request fields and rewriting > cache > split > pool, files, redirect, fixed answer
 #pragma once
 
 #include <memory>

@@ -122,6 +122,8 @@ void json_string(Line& line, std::string_view text) noexcept {
   line.put("\"");
 }
 
+std::string_view yes_or_no(const net::TlsStream* tls, bool yes) noexcept { return !tls ? "" : yes ? "yes" : "no"; }
+
 std::string_view text_of(LogItem item, const std::string& name, const Logged& l) noexcept {
   const http::Request& r = l.request;
   switch (item) {
@@ -151,6 +153,12 @@ std::string_view text_of(LogItem item, const std::string& name, const Logged& l)
       return r.tls ? r.tls->version() : std::string_view();
     case LogItem::server_name:
       return r.tls ? r.tls->server_name() : std::string_view();
+    case LogItem::tls_cipher:
+      return r.tls ? r.tls->cipher() : std::string_view();
+    case LogItem::tls_resumed:
+      return yes_or_no(r.tls, r.tls && r.tls->resumed());
+    case LogItem::early_data:
+      return yes_or_no(r.tls, r.early_data);
     case LogItem::header:
       return r.fields.get(name).value_or("");
     case LogItem::sent_header:
@@ -241,6 +249,7 @@ std::size_t write_json(const Logged& l, std::span<char> out) noexcept {
                                         {"backend", LogItem::pool_backend},
                                         {"cache", LogItem::cache},
                                         {"tls", LogItem::tls_version},
+                                        {"cipher", LogItem::tls_cipher},
                                         {"server_name", LogItem::server_name},
                                         {"referer", LogItem::header, "Referer"},
                                         {"user_agent", LogItem::header, "User-Agent"}};
@@ -265,6 +274,12 @@ std::size_t write_json(const Logged& l, std::span<char> out) noexcept {
       break;
     }
   }
+  if (const net::PeerCertificate* peer = l.request.tls ? l.request.tls->peer() : nullptr) {
+    char* const before = line.at;
+    line.put(",\"client_certificate\":");
+    json_string(line, peer->subject);
+    if (line.at == line.end) line.at = before;
+  }
   if (!l.outcome.complete) {
     char* const before = line.at;
     line.put(",\"error\":");
@@ -287,6 +302,8 @@ std::size_t write_own(const conf::LogFormat& format, const Logged& l, std::span<
       timestamp_iso(line, l.request.started_wall);
     } else if (piece.item == LogItem::error) {
       line.escaped(l.outcome.complete ? "" : l.outcome.error ? l.outcome.error.message() : "incomplete");
+    } else if (piece.item == LogItem::client_fact) {
+      line.escaped(l.request.tls ? net::fact_of(l.request.tls->peer(), piece.fact) : std::string_view());
     } else if (!write_number(line, piece.item, l)) {
       line.escaped(text_of(piece.item, piece.text, l));
     }

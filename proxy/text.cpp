@@ -72,8 +72,11 @@ void append(http::Request& r, const conf::Piece& piece, int status, std::span<co
     case Placeholder::tls_version:
       if (r.tls) out += r.tls->version();
       break;
-    case Placeholder::client_certificate:
-      if (r.tls) out += r.tls->peer_subject();
+    case Placeholder::tls_cipher:
+      if (r.tls) out += r.tls->cipher();
+      break;
+    case Placeholder::client_fact:
+      if (r.tls) out += net::fact_of(r.tls->peer(), piece.fact);
       break;
     case Placeholder::request_id:
       out += request_id(r);

@@ -136,6 +136,7 @@ void ServerSession::begin_request(const char* base) {
   r.expects_continue = false;
   r.host = r.authority = r.path = r.query = {};
   r.has_query = false;
+  r.early_data = false;
   r.keep_alive = snapshot_;
   body_error_ = {};
   upload_pace_ = download_pace_ = {};

@@ -35,7 +35,9 @@ class TlsTest : public testing::Test {
                                const std::string& min_version = "1.2") {
     conf::Tls tls;
     tls.min_version = min_version;
-    return TlsServer::make(tls, certificates, dir.path(), std::move(alpn), why);
+    auto made = TlsServer::make({tls, certificates, {}, dir.path(), {}, std::move(alpn), nullptr}, why);
+    if (!made) return made.error();
+    return ServerPtr(std::move(*made));
   }
   ServerPtr server(std::vector<std::string> alpn = {}) {
     return *try_server({self_signed({"a.example"}), self_signed({"b.example", "*.c.example"})}, std::move(alpn));
@@ -428,7 +430,7 @@ TEST_F(TlsTest, SaysWhichFileIsWrong) {
   EXPECT_NE(why.find("[[certificate]]"), std::string::npos) << why;
   conf::Tls tls;
   tls.ciphers = "NO-SUCH-CIPHER";
-  EXPECT_FALSE(TlsServer::make(tls, {c}, dir.path(), {}, why));
+  EXPECT_FALSE(TlsServer::make({tls, {c}, {}, dir.path(), {}, {}, nullptr}, why));
   EXPECT_NE(why.find("NO-SUCH-CIPHER"), std::string::npos) << why;
   TlsClient::Options options;
   options.ca_file = dir.path() + "/none.pem";
