@@ -87,15 +87,12 @@ void check_tls(Checker& check) {
     check.warning("tls.ciphers", "`ciphers` is for TLS 1.2, which is off");
   }
   check_client_fields(check);
-  for (std::size_t i = 0; i < conf.routes.size(); ++i) {
-    if (asks) break;
-    for (const char* name : {"client_certificate", "allow_certificates"}) {
-      const std::string path = at("route", i, name);
-      if (check.written(path)) {
-        check.warning(path, "no client is asked for a certificate: this never holds",
-                      "client_auth = \"optional\" in [[certificate]] or [[listen]]");
-      }
-    }
+  for (std::size_t i = 0; i < conf.routes.size() && !asks; ++i) {
+    const Route& route = conf.routes[i];
+    if (route.client_certificate.empty() && route.allow_certificates.empty()) continue;
+    check.warning(at("route", i, route.client_certificate.empty() ? "allow_certificates" : "client_certificate"),
+                  "no client is asked for a certificate: this never holds",
+                  "client_auth = \"optional\" in [[certificate]] or [[listen]]");
   }
 }
 

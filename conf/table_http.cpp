@@ -24,9 +24,9 @@ Section listen_section() {
         "Whether clients of this port must show a certificate, whatever host they ask for. \"optional\": who shows one "
         "must show a good one. Unset: each [[certificate]] says so for its own hosts.");
   s.row(
-      "client_ca", &Listen::client_ca, example(path(), "\"/etc/genkan/tls/clients-ca.crt\""),
+      "client_ca", &Listen::client_ca, unset(path(), "none"),
       "PEM file with the CA certificates that may have issued clients' certificates; for `client_auth` of this port.");
-  s.row("client_crl", &Listen::client_crl, example(path(), "\"/etc/genkan/tls/clients.crl\""),
+  s.row("client_crl", &Listen::client_crl, unset(path(), "none"),
         "PEM file with the CA's list of revoked certificates; for `client_auth` of this port.");
   s.row("early_data", &Listen::early_data, flag(),
         "Let clients that come back send their first request with the handshake (TLS 1.3, 0-RTT). Only GET, HEAD and "
@@ -49,14 +49,14 @@ Section certificate_section() {
   s.row("client_auth", &Certificate::client_auth, words({"off", "optional", "required"}),
         "Whether clients that ask for these hosts must show a certificate of their own. \"optional\": who shows one "
         "must show a good one.");
-  s.row("client_ca", &Certificate::client_ca, example(path(), "\"/etc/genkan/tls/clients-ca.crt\""),
+  s.row("client_ca", &Certificate::client_ca, unset(path(), "none"),
         "PEM file with the CA certificates that may have issued clients' certificates.");
-  s.row("client_crl", &Certificate::client_crl, example(path(), "\"/etc/genkan/tls/clients.crl\""),
+  s.row("client_crl", &Certificate::client_crl, unset(path(), "none"),
         "PEM file with the CA's list of revoked certificates. With it, one that has run out lets nobody in.");
   s.row("ocsp_stapling", &Certificate::ocsp_stapling, flag(),
         "Ask the CA's responder, which the certificate names, and send its answer along with the certificate (OCSP "
         "stapling). The answer is verified, kept, and renewed in time; while there is none nothing is sent.");
-  s.row("ocsp_file", &Certificate::ocsp_file, example(path(), "\"/etc/genkan/tls/example.org.ocsp\""),
+  s.row("ocsp_file", &Certificate::ocsp_file, unset(path(), "none"),
         "File with the responder's answer (DER) that another program keeps fresh; instead of `ocsp_stapling`.");
   s.row("acme", &Certificate::acme, flag(),
         "Order it for `names` from the CA of [acme], and renew it in time. Until the first one is there a self-signed "
