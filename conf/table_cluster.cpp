@@ -23,6 +23,10 @@ Section cluster_section() {
   s.row("interval", &Cluster::interval, duration(50ms, 1min), "Time between two announcements.");
   s.row("max_age", &Cluster::max_age, duration(100ms, 10min),
         "A node that was not heard for this long counts as gone. At least three times `interval`.");
+  s.row("serves", &Cluster::serves, unset(list_of(text()), "nothing"),
+        "What this node is a backend for: names and ports, such as [\"web:8080\"] or [\"web:192.0.2.7:8080\"]. Pools "
+        "with "
+        "that name in `from_agents` take it in.");
   return s.take();
 }
 
