@@ -1,187 +1,33 @@
 #include "net/tls.hpp"
 
-#include <openssl/err.h>
 #include <openssl/ssl.h>
-#include <openssl/x509v3.h>
 
-#include <cerrno>
-#include <cstring>
 #include <unordered_map>
 
 #include "base/text.hpp"
 #include "net/tls_certificate.hpp"
+#include "net/tls_openssl.hpp"
 
 namespace genkan::net {
 namespace {
 
-struct ContextFree {
-  void operator()(::SSL_CTX* c) const noexcept { ::SSL_CTX_free(c); }
-};
-using Context = std::unique_ptr<::SSL_CTX, ContextFree>;
-
-// A BIO over our Socket: OpenSSL reads and writes through the readiness memory, so it too never makes a call that would
-// only fail.
-int bio_read(::BIO* bio, char* data, int size) {
-  auto* socket = static_cast<Socket*>(::BIO_get_data(bio));
-  ::BIO_clear_retry_flags(bio);
-  const ssize_t n = socket->receive(data, static_cast<std::size_t>(size));
-  if (n == 0) errno = 0;  // an end is no error of the system: judge() looks there
-  if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) ::BIO_set_retry_read(bio);
-  return static_cast<int>(n);
-}
-
-int bio_write(::BIO* bio, const char* data, int size) {
-  auto* socket = static_cast<Socket*>(::BIO_get_data(bio));
-  ::BIO_clear_retry_flags(bio);
-  const ssize_t n = socket->send(data, static_cast<std::size_t>(size));
-  if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) ::BIO_set_retry_write(bio);
-  return static_cast<int>(n);
-}
-
-long bio_control(::BIO*, int command, long, void*) { return command == BIO_CTRL_FLUSH ? 1 : 0; }
-
-const ::BIO_METHOD* bio_method() {
-  static const ::BIO_METHOD* const method = [] {
-    ::BIO_METHOD* m = ::BIO_meth_new(::BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "genkan socket");
-    ::BIO_meth_set_read(m, bio_read);
-    ::BIO_meth_set_write(m, bio_write);
-    ::BIO_meth_set_ctrl(m, bio_control);
-    return m;
-  }();
-  return method;
-}
-
-class OpenSslStream final : public TlsStream {
+// Of a server: with its own list of protocols to choose from, in ALPN's form. Empty: those of all.
+class ServerStream final : public OpenSslStream {
  public:
-  OpenSslStream(::SSL_CTX* context, bool server) : ssl_(::SSL_new(context)), server_(server) {
-    server ? ::SSL_set_accept_state(ssl_) : ::SSL_set_connect_state(ssl_);
+  ServerStream(::SSL_CTX* context, std::string protocols)
+      : OpenSslStream(context, true), offered_(std::move(protocols)) {
+    SSL_set_app_data(raw(), &offered_);
   }
-  ~OpenSslStream() override { ::SSL_free(ssl_); }
-  ::SSL* raw() noexcept { return ssl_; }
-  // Of a server: the protocols to choose from, in ALPN's form. Empty: those of all.
-  void offer(std::string protocols) {
-    offered_ = std::move(protocols);
-    SSL_set_app_data(ssl_, &offered_);
-  }
-
-  ssize_t read(Socket& socket, char* data, std::size_t size, TlsWant& want, Error& error) noexcept override {
-    attach(socket);
-    const int n = ::SSL_read(ssl_, data, static_cast<int>(std::min<std::size_t>(size, 1 << 30)));
-    return n > 0 ? n : judge(n, want, error);
-  }
-
-  ssize_t write(Socket& socket, const char* data, std::size_t size, TlsWant& want, Error& error) noexcept override {
-    attach(socket);
-    const int n = ::SSL_write(ssl_, data, static_cast<int>(std::min<std::size_t>(size, 1 << 30)));
-    if (n > 0) return n;
-    const ssize_t result = judge(n, want, error);
-    if (result == 0) error = Errc::end_of_stream;
-    return -1;
-  }
-
-  bool handshake(Socket& socket, TlsWant& want, Error& error) noexcept override {
-    attach(socket);
-    const int n = ::SSL_do_handshake(ssl_);
-    if (n == 1) {
-      done_ = true;
-      if (const char* name = ::SSL_get_servername(ssl_, TLSEXT_NAMETYPE_host_name)) server_name_ = name;
-      return true;
-    }
-    if (judge(n, want, error) == 0) error = Errc::end_of_stream;
-    return false;
-  }
-
-  void close_notify(Socket& socket) noexcept override {
-    if (!done_) return;
-    attach(socket);
-    ::ERR_clear_error();
-    ::SSL_shutdown(ssl_);
-    ::ERR_clear_error();
-  }
-
-  bool pending() const noexcept override { return ::SSL_has_pending(ssl_) == 1; }
-  std::string_view server_name() const noexcept override { return server_name_; }
-  std::string_view alpn() const noexcept override {
-    const unsigned char* name = nullptr;
-    unsigned size = 0;
-    ::SSL_get0_alpn_selected(ssl_, &name, &size);
-    return {reinterpret_cast<const char*>(name), size};
-  }
-  std::string_view version() const noexcept override { return ::SSL_get_version(ssl_); }
-  std::string_view cipher() const noexcept override { return ::SSL_get_cipher_name(ssl_); }
 
  private:
-  void attach(Socket& socket) noexcept {
-    ::ERR_clear_error();
-    if (bio_) return;
-    bio_ = ::BIO_new(bio_method());
-    ::BIO_set_data(bio_, &socket);  // the Transport owns both and does not move
-    ::BIO_set_init(bio_, 1);
-    ::SSL_set_bio(ssl_, bio_, bio_);
-  }
-
-  // 0: ended with close_notify; -1: `want` or `error` is set.
-  ssize_t judge(int n, TlsWant& want, Error& error) noexcept {
-    const int saved = errno;
-    switch (::SSL_get_error(ssl_, n)) {
-      case SSL_ERROR_WANT_READ:
-        want = TlsWant::read;
-        return -1;
-      case SSL_ERROR_WANT_WRITE:
-        want = TlsWant::write;
-        return -1;
-      case SSL_ERROR_ZERO_RETURN:
-        return 0;
-      case SSL_ERROR_SYSCALL:
-        error = saved ? Error(saved, boost::system::system_category()) : make_error_code(Errc::end_of_stream);
-        done_ = false;
-        return -1;
-      default:
-        // A FIN without close_notify may be a truncation: never taken for the end.
-        error = ::ERR_GET_REASON(::ERR_peek_error()) == SSL_R_UNEXPECTED_EOF_WHILE_READING ? Errc::end_of_stream
-                                                                                           : Errc::tls_failed;
-        done_ = false;
-        ::ERR_clear_error();
-        return -1;
-    }
-  }
-
-  ::SSL* ssl_;
-  ::BIO* bio_ = nullptr;
-  bool server_;
-  bool done_ = false;
-  std::string server_name_;
   std::string offered_;
 };
-
-std::string openssl_error() {
-  char text[256] = "unknown error";
-  if (const auto code = ::ERR_peek_last_error()) ::ERR_error_string_n(code, text, sizeof text);
-  ::ERR_clear_error();
-  return text;
-}
 
 // "modern" handshakes first; TLS 1.2 with forward secrecy and AEAD only (the intermediate preset).
 constexpr const char* kCiphers =
     "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-"
     "SHA384:"
     "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305";
-
-void common_settings(::SSL_CTX* context) {
-  ::SSL_CTX_set_mode(context,
-                     SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
-  ::SSL_CTX_set_options(context, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE);
-  ::SSL_CTX_set_read_ahead(context, 1);
-}
-
-std::string alpn_wire(const std::vector<std::string>& protocols) {
-  std::string wire;
-  for (const auto& p : protocols) {
-    wire += static_cast<char>(p.size());
-    wire += p;
-  }
-  return wire;
-}
 
 }  // namespace
 
@@ -278,56 +124,7 @@ Result<std::shared_ptr<const TlsServer>> TlsServer::make(const conf::Tls& tls,
 }
 
 std::unique_ptr<TlsStream> TlsServer::accept(const std::vector<std::string>& alpn) const {
-  auto stream = std::make_unique<OpenSslStream>(impl_->contexts.front().get(), true);
-  stream->offer(alpn_wire(alpn));
-  return stream;
-}
-
-struct TlsClient::Impl {
-  Context context;
-  bool verify = true;
-};
-
-TlsClient::TlsClient(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
-TlsClient::~TlsClient() = default;
-
-Result<std::shared_ptr<const TlsClient>> TlsClient::make(const Options& options, std::string& why) {
-  auto impl = std::make_unique<Impl>();
-  impl->context.reset(::SSL_CTX_new(::TLS_client_method()));
-  impl->verify = options.verify;
-  ::SSL_CTX* context = impl->context.get();
-  common_settings(context);
-  ::SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
-  const int loaded = options.ca_file.empty()
-                         ? ::SSL_CTX_set_default_verify_paths(context)
-                         : ::SSL_CTX_load_verify_locations(context, options.ca_file.c_str(), nullptr);
-  if (options.verify && loaded != 1) {
-    why = "cannot read the CA certificates " + options.ca_file + ": " + openssl_error();
-    return Errc::tls_failed;
-  }
-  const std::string alpn = alpn_wire(options.alpn);
-  if (!alpn.empty()) {
-    ::SSL_CTX_set_alpn_protos(context, reinterpret_cast<const unsigned char*>(alpn.data()),
-                              static_cast<unsigned>(alpn.size()));
-  }
-  return std::shared_ptr<const TlsClient>(new TlsClient(std::move(impl)));
-}
-
-std::unique_ptr<TlsStream> TlsClient::connect(std::string_view host) const {
-  auto stream = std::make_unique<OpenSslStream>(impl_->context.get(), false);
-  const std::string name(host);
-  const bool literal = base::IpAddress::parse(name).has_value();
-  if (!literal) ::SSL_set_tlsext_host_name(stream->raw(), name.c_str());
-  if (impl_->verify) {
-    ::SSL_set_verify(stream->raw(), SSL_VERIFY_PEER, nullptr);
-    if (literal) {
-      ::X509_VERIFY_PARAM_set1_ip_asc(::SSL_get0_param(stream->raw()), name.c_str());
-    } else {
-      ::SSL_set_hostflags(stream->raw(), X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-      ::SSL_set1_host(stream->raw(), name.c_str());
-    }
-  }
-  return stream;
+  return std::make_unique<ServerStream>(impl_->contexts.front().get(), alpn_wire(alpn));
 }
 
 }  // namespace genkan::net

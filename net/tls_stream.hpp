@@ -26,6 +26,9 @@ class TlsStream {
   virtual std::string_view alpn() const noexcept = 0;
   virtual std::string_view version() const noexcept = 0;  // "TLSv1.3"
   virtual std::string_view cipher() const noexcept = 0;
+  virtual bool resumed() const noexcept { return false; }  // a session of before
+  // Why the handshake failed, for people; empty: the error alone has to do.
+  virtual std::string failure() const { return {}; }
   // The subject of the peer's certificate (RFC 2253), when one was asked for and checked; else empty.
   virtual std::string_view peer_subject() const noexcept { return {}; }
 };
