@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <thread>
 
+#include "app/backend_checks.hpp"
 #include "app/mail.hpp"
 #include "app/operators.hpp"
 #include "app/privileges.hpp"
@@ -26,6 +27,7 @@ struct Site::Rooms {
         workers(static_cast<int>(conf->node.workers)),
         cluster(telemetry, conf->node.name),
         resolver(workers.control(), conf->node.name_servers),
+        checks(workers.control()),
         service(workers.control(), cluster, telemetry, &resolver),
         mail(workers, telemetry, cluster),
         web(workers, telemetry, cluster),
@@ -41,6 +43,7 @@ struct Site::Rooms {
   net::Workers workers;
   cluster::Cluster cluster;
   net::Resolver resolver;  // on the control loop
+  BackendChecks checks;
   cluster::Service service;
   Mail mail;
   Web web;  // after mail: its handlers hold the webmail, which uses mail's accounts to its end
@@ -106,6 +109,7 @@ int Site::start(std::string& why) {
   r.workers.start();
   auto snapshot = r.web.build(r.conf, why);
   if (!snapshot) return EX_CONFIG;
+  r.service.set_h2([&r](cluster::H2Question question) { return r.checks.ask(std::move(question)); });
   r.workers.on_control([&r] { r.service.start(); });
   if (auto started = r.mail.start(r.conf, (*snapshot)->tls, why); !started) return EX_IOERR;
   r.web.start(*snapshot);
@@ -170,10 +174,12 @@ void Site::stop() {
   r.operators.stop();
   r.workers.on_control([&r] {
     r.service.stop();
+    r.checks.stop();
     r.resolver.cancel();
   });
   while (r.workers.live() > 0 && Clock::now() < deadline + 5s)
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  r.workers.on_control([&r] { r.checks.close(); });
   r.web.close();
   r.vip.reset();
   r.workers.stop();
