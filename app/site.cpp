@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <thread>
 
+#include "app/backend_checks.hpp"
 #include "app/certificates.hpp"
 #include "app/load_watch.hpp"
 #include "app/mail.hpp"
@@ -29,6 +30,7 @@ struct Site::Rooms {
         workers(static_cast<int>(conf->node.workers)),
         cluster(telemetry, conf->node.name),
         resolver(workers.control(), conf->node.name_servers),
+        checks(workers.control()),
         service(workers.control(), cluster, telemetry, &resolver),
         certificates(workers, telemetry, resolver, conf->node.state_dir),
         mail(workers, telemetry, cluster),
@@ -48,6 +50,7 @@ struct Site::Rooms {
   net::Workers workers;
   cluster::Cluster cluster;
   net::Resolver resolver;  // on the control loop
+  BackendChecks checks;
   cluster::Service service;
   Certificates certificates;
   Mail mail;
@@ -118,6 +121,7 @@ int Site::start(std::string& why) {
   auto snapshot = r.web.build(r.conf, why);
   if (!snapshot) return EX_CONFIG;
   r.queue_counter.watch(r.conf->cluster.queue_dirs);
+  r.service.set_h2([&r](cluster::H2Question question) { return r.checks.ask(std::move(question)); });
   r.workers.on_control([&r] { r.service.start(); });
   if (auto started = r.mail.start(r.conf, (*snapshot)->tls, why); !started) return EX_IOERR;
   r.web.start(*snapshot);
@@ -187,10 +191,12 @@ void Site::stop() {
   r.workers.on_control([&r] {
     r.service.stop();
     r.certificates.stop();
+    r.checks.stop();
     r.resolver.cancel();
   });
   while (r.workers.live() > 0 && Clock::now() < deadline + 5s)
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  r.workers.on_control([&r] { r.checks.close(); });
   r.web.close();
   r.vip.reset();
   r.workers.stop();

@@ -26,6 +26,15 @@ bool blames_backend(Outcome outcome) noexcept {
   return outcome == Outcome::connect_failed || outcome == Outcome::server_error || outcome == Outcome::broken;
 }
 
+std::string host_of(std::string_view address) {
+  if (address.starts_with("unix:")) return {};
+  const auto colon = address.rfind(':');
+  std::string_view host = address.substr(0, colon);
+  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+  if (host.ends_with('.')) host.remove_suffix(1);
+  return std::string(host);
+}
+
 }  // namespace
 
 std::string_view name_of(State state) noexcept {
@@ -38,6 +47,7 @@ Backend::Backend(std::string pool, const conf::Backend& conf, const HealthPolicy
     : pool_(std::move(pool)),
       name_(conf.name.empty() ? conf.address : conf.name),
       address_(conf.address),
+      host_(host_of(conf.address)),
       node_(conf.node),
       log_(telemetry.log),
       latency_(telemetry.metrics.histogram("genkan_backend_response_seconds",

@@ -48,6 +48,7 @@ class Backend {
   const std::string& pool() const noexcept { return pool_; }
   const std::string& name() const noexcept { return name_; }
   const std::string& address() const noexcept { return address_; }  // as configured
+  const std::string& host() const noexcept { return host_; }        // the address without its port; empty: Unix socket
   const std::string& node() const noexcept { return node_; }        // empty: announces nothing
 
   // Where to connect to; empty while a host name is not resolved.
@@ -68,6 +69,7 @@ class Backend {
   std::string reason() const;
   Time since() const;
   std::uint32_t inflight() const noexcept { return inflight_.load(std::memory_order_relaxed); }
+  std::atomic<std::uint32_t>& pending() noexcept { return pending_; }  // connections that are being opened
   std::uint32_t ewma_us() const noexcept { return ewma_us_.load(std::memory_order_relaxed); }
   // How a backend that came back is eased in: its share of its weight in percent, 10 at first, 100 after `slow_start`.
   std::uint32_t ease(Duration slow_start, Time now) const noexcept;
@@ -109,7 +111,7 @@ class Backend {
   void announce_change(State before);
   void show_gauge();  // with mutex_ held
 
-  const std::string pool_, name_, address_, node_;
+  const std::string pool_, name_, address_, host_, node_;
   std::optional<base::Endpoint> fixed_;  // constant after construction
   bool needs_resolving_ = false;         // constant after construction
   base::Log& log_;
@@ -123,7 +125,8 @@ class Backend {
   std::atomic<std::uint32_t> ewma_us_{0}, peak_us_{0};
   std::atomic<Time::rep> peak_at_{0};
 
-  alignas(64) std::atomic<State> state_{State::up};
+  alignas(64) std::atomic<std::uint32_t> pending_{0};
+  std::atomic<State> state_{State::up};
   std::atomic<bool> attention_{false};     // a success matters: there were failures, or the door is half open
   std::atomic<Time::rep> trial_since_{0};  // 0: no trial is under way
   std::atomic<Time::rep> back_since_{0};   // when it came up again; 0: it was never down

@@ -30,4 +30,15 @@ std::string check_request(const conf::Health& health, std::string_view address);
 std::optional<int> status_of(std::string_view head) noexcept;
 constexpr std::size_t kMaxStatusLine = 1024;
 
+// The content of a response of HTTP/1 that was read to its end, or to `limit` bytes: what follows the head, with the
+// chunked coding taken off. Empty: there is no whole head.
+std::string content_of(std::string_view response, std::size_t limit);
+constexpr std::size_t kMaxContent = 64 * 1024;
+
+// gRPC (grpc.health.v1.Health/Check): the request's one message, length-prefixed, and what an answer's says.
+std::string grpc_question(std::string_view service);
+enum class Serving : std::uint8_t { unknown, serving, not_serving, service_unknown, malformed };
+Serving grpc_answer(std::string_view content) noexcept;
+std::string_view name_of(Serving serving) noexcept;
+
 }  // namespace genkan::cluster

@@ -18,6 +18,18 @@ HealthPolicy policy_of(const conf::Pool& pool) {
   return policy;
 }
 
+Result<std::shared_ptr<const net::TlsClient>> tls_of(const conf::Pool& pool, std::string& why) {
+  if (pool.tls == "off") return std::shared_ptr<const net::TlsClient>();
+  net::TlsClient::Options options;
+  options.verify = pool.tls_verify;
+  options.ca_file = pool.tls_ca;
+  options.cert_file = pool.tls_cert;
+  options.key_file = pool.tls_key;
+  if (pool.protocol != "http/1.1") options.alpn.emplace_back("h2");
+  if (pool.protocol != "h2") options.alpn.emplace_back("http/1.1");
+  return net::TlsClient::make(options, why);
+}
+
 std::string name_of_backend(const conf::Backend& b) { return b.name.empty() ? b.address : b.name; }
 
 Figures figures_from(const LoadRecord& r, Time heard) {
@@ -53,7 +65,17 @@ Cluster::~Cluster() {
 
 Result<void> Cluster::apply(const conf::Conf& conf, Time now, std::string& why) {
   std::vector<Chain> chains;
+  std::vector<std::shared_ptr<const net::TlsClient>> clients;
   for (const auto& pool : conf.pools) {
+    auto tls = tls_of(pool, why);
+    if (!tls) {
+      why = "pool " + pool.name + ": " + why;
+      return tls.error();
+    }
+    // Connections of before may go on where nothing has changed.
+    const auto old = this->pool(pool.name);
+    const bool same = *tls && old && old->tls() && old->tls()->identity() == (*tls)->identity();
+    clients.push_back(same ? old->tls() : std::move(*tls));
     Chain chain;
     if (pool.scheduler == "chain") {
       auto parsed = parse_chain(pool.chain, conf.cluster.max_age, why);
@@ -85,7 +107,7 @@ Result<void> Cluster::apply(const conf::Conf& conf, Time now, std::string& why) 
         list.push_back(std::make_shared<Backend>(pool.name, b, policy, telemetry_));
       }
     }
-    next[pool.name] = std::make_shared<Pool>(pool, std::move(chains[i]), std::move(list), self_);
+    next[pool.name] = std::make_shared<Pool>(pool, std::move(chains[i]), std::move(list), self_, std::move(clients[i]));
   }
   max_age_.store(Duration(conf.cluster.max_age).count(), std::memory_order_relaxed);
   {

@@ -83,12 +83,14 @@ std::string Why::text() const {
   return out;
 }
 
-Pool::Pool(const conf::Pool& conf, Chain chain, std::vector<std::shared_ptr<Backend>> backends, std::string_view self)
+Pool::Pool(const conf::Pool& conf, Chain chain, std::vector<std::shared_ptr<Backend>> backends, std::string_view self,
+           std::shared_ptr<const net::TlsClient> tls)
     : conf_(conf),
       chain_(std::move(chain)),
       scheduler_(scheduler_named(conf.scheduler)),
       backends_(std::move(backends)),
-      self_(self) {
+      self_(self),
+      tls_(std::move(tls)) {
   turns_[0] = std::make_unique<Turn>(backends_.size(), base::random_u64());
   std::vector<std::uint32_t> weights;
   std::vector<std::string> names;

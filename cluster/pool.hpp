@@ -20,6 +20,7 @@
 #include "cluster/choice.hpp"
 #include "cluster/spread.hpp"
 #include "conf/conf.hpp"
+#include "net/tls.hpp"
 
 namespace genkan::cluster {
 
@@ -95,7 +96,9 @@ struct RequestFacts {
 class Pool {
  public:
   // `self`: the name of this node, for the bias of byLoad. `chain` is empty unless the scheduler is chain.
-  Pool(const conf::Pool& conf, Chain chain, std::vector<std::shared_ptr<Backend>> backends, std::string_view self);
+  // `tls`: how its backends are spoken to; null: plainly.
+  Pool(const conf::Pool& conf, Chain chain, std::vector<std::shared_ptr<Backend>> backends, std::string_view self,
+       std::shared_ptr<const net::TlsClient> tls = nullptr);
   Pool(const Pool&) = delete;
   Pool& operator=(const Pool&) = delete;
 
@@ -104,6 +107,11 @@ class Pool {
   Scheduler scheduler() const noexcept { return scheduler_; }
   std::span<const std::shared_ptr<Backend>> backends() const noexcept { return backends_; }
   Backend* find(std::string_view backend_name) const noexcept;
+  const std::shared_ptr<const net::TlsClient>& tls() const noexcept { return tls_; }
+  // What a backend's certificate must be for.
+  const std::string& tls_name(const Backend& b) const noexcept {
+    return conf_.tls_name.empty() ? b.host() : conf_.tls_name;
+  }
 
   // Any thread. `tried` are the backends that this request was sent to before.
   Choice pick(const RequestFacts& facts, std::span<const Backend* const> tried = {});
@@ -147,6 +155,7 @@ class Pool {
   const Scheduler scheduler_;
   const std::vector<std::shared_ptr<Backend>> backends_;
   const std::string self_;
+  const std::shared_ptr<const net::TlsClient> tls_;
   std::vector<std::uint32_t> round_;  // turns_of(weights)
   HashRing ring_;                     // of the scheduler hash
   std::uint64_t total_weight_ = 0;

@@ -33,6 +33,9 @@ class Service final : private net::Timer {
   // stays.
   Result<void> open(const conf::Conf& conf, ChannelOptions options, std::string& why);
 
+  // Before start(): for checks of type "grpc", and of pools whose protocol is "h2". Without it they only connect.
+  void set_h2(AskH2 ask) { checker_.set_h2(std::move(ask)); }
+
   // On the control loop.
   void start();
   void refresh();

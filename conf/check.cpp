@@ -86,6 +86,7 @@ void check_all(const Conf& conf, std::vector<Problem>& problems, std::set<std::s
   check_pools(check);
   check_routes(check);
   check_cluster(check);
+  check_serves(check);
   check_vips(check);
   check_smtp(check);
   check_webmail(check);

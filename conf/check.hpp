@@ -55,6 +55,8 @@ void check_tls(Checker& check);
 void check_acme(Checker& check);
 void check_pools(Checker& check);
 void check_pool_choice(Checker& check, const Pool& pool, const std::string& place);
+void check_pool_connections(Checker& check, const Pool& pool, const std::string& place);
+void check_serves(Checker& check);
 void check_routes(Checker& check);
 void check_cluster(Checker& check);
 void check_vips(Checker& check);

@@ -82,6 +82,24 @@ void check_certificate(Checker& check, const Certificate& cert, const std::strin
   }
 }
 
+void check_pool_files(Checker& check, const Pool& pool, const std::string& place) {
+  if (pool.tls == "off") return;
+  std::string why;
+  if (!pool.tls_ca.empty()) {
+    const auto ca = slurp_or_complain(check, pool.tls_ca, place + ".tls_ca");
+    if (ca && !base::read_certificate(*ca, why)) check.error(place + ".tls_ca", "`" + pool.tls_ca + "`: " + why);
+  }
+  if (!pool.tls_cert.empty() && !pool.tls_key.empty()) {
+    const auto cert = slurp_or_complain(check, pool.tls_cert, place + ".tls_cert");
+    const auto key = slurp_or_complain(check, pool.tls_key, place + ".tls_key");
+    if (cert && !base::read_certificate(*cert, why)) {
+      check.error(place + ".tls_cert", "`" + pool.tls_cert + "`: " + why);
+    } else if (cert && key && !base::check_private_key(*cert, *key, why)) {
+      check.error(place + ".tls_key", "`" + pool.tls_key + "`: " + why);
+    }
+  }
+}
+
 Writer check_user(Checker& check) {
   const Node& node = check.conf.node;
   Writer writer;
@@ -205,7 +223,9 @@ void check_host(const Conf& conf, std::vector<Problem>& problems) {
       check_unix_folder(check, address, at("smtp.listen", i, "address"));
     }
   }
-  for (std::size_t i = 0; i < conf.smtp.dkims.size(); ++i) check_dkim_key(check, conf.smtp.dkims[i], at("smtp.dkim", i));
+  for (std::size_t i = 0; i < conf.smtp.dkims.size(); ++i)
+    check_dkim_key(check, conf.smtp.dkims[i], at("smtp.dkim", i));
+  for (std::size_t i = 0; i < conf.pools.size(); ++i) check_pool_files(check, conf.pools[i], at("pool", i));
   for (std::size_t i = 0; i < conf.routes.size(); ++i) {
     if (!conf.routes[i].root.empty()) check_root(check, conf.routes[i].root, at("route", i, "root"));
   }

@@ -53,6 +53,8 @@ void check_backends(Checker& check, const Pool& pool, const std::string& place) 
   }
   if (pool.webmail && !pool.backends.empty()) {
     check.error(place + ".webmail", "a pool with `webmail = true` can have no [[pool.backend]]");
+  } else if (!pool.webmail && !pool.from_agents.empty()) {
+    return;  // others may come
   } else if (!pool.webmail && pool.backends.empty()) {
     check.error(place, "the pool `" + pool.name + "` has no backend", "add a [[pool.backend]] below it");
   } else if (!pool.webmail && !any_weight) {
@@ -118,6 +120,7 @@ void check_pools(Checker& check) {
     check_backends(check, pool, place);
     check_chain(check, pool, place);
     check_pool_choice(check, pool, place);
+    check_pool_connections(check, pool, place);
     check_health(check, pool.health, place + ".health");
   }
 }

@@ -111,18 +111,22 @@ struct Http {
 
 // [[pool]] and [[pool.backend]]
 struct Backend {
-  std::string name;     // default: the address
-  std::string address;  // "192.0.2.1:8080", "[::1]:80", "unix:/run/x", "host.example:80" (resolved by TTL)
-  std::string node;     // the name under which this host's agent announces its load; default: none
+  std::string name;  // default: the address
+  // "192.0.2.1:8080", "[::1]:80", "unix:/run/x", "host.example:80" (resolved by TTL), "srv:_http._tcp.example"
+  std::string address;
+  std::string node;  // the name under which this host's agent announces its load; default: none
   std::uint32_t weight = 1;
   std::uint32_t max_connections = 0;  // per node; 0: no limit
 };
 
 struct Health {
   bool enabled = true;
-  std::string type = "http";  // http | tcp
+  std::string type = "http";  // http | tcp | tls | grpc
   std::string path = "/";
-  std::string host;  // Host field; default: the backend's address
+  std::string host;           // Host field; default: the backend's address
+  std::string body;           // RE2: what the content of an HTTP answer must hold; empty: not looked at
+  std::string service;        // of grpc: which one is asked for; empty: the server as a whole
+  std::uint32_t jitter = 10;  // percent of the interval
   milliseconds interval{2'000};
   milliseconds timeout{1'000};
   std::uint32_t rise = 2, fall = 3;
@@ -155,8 +159,20 @@ struct Pool {
   std::string sticky_cookie;          // name; empty: off
   std::string sticky_key;             // secret; empty: from [cluster] key, else made at the first start
   milliseconds sticky_max_age{0};     // 0: until the browser closes
-  std::string protocol = "http/1.1";  // http/1.1 | h2
-  bool webmail = false;               // the built-in webmail is this pool's only backend
+  std::string protocol = "http/1.1";  // http/1.1 | h2 | auto
+  std::string tls = "off";            // off | on
+  bool tls_verify = true;
+  std::string tls_ca;                  // PEM file; empty: the system's
+  std::string tls_name;                // SNI and what the certificate must be for; empty: the backend's host name
+  std::string tls_cert, tls_key;       // PEM files: what we show the backend
+  std::string send_proxy = "off";      // off | v1 | v2
+  std::uint32_t hedge_percentile = 0;  // of the time to a response head, after which another backend is asked; 0: off
+  milliseconds hedge_after{0};         // or this time; with a percentile: at least this time
+  std::uint32_t hedge_budget = 10;     // second requests, in percent of the requests
+  std::uint32_t warm_connections = 0;  // kept open per worker and backend
+  std::uint32_t max_pending = 0;       // connections to one backend that are being opened; 0: no limit
+  std::string from_agents;             // members are the nodes that announce to serve this
+  bool webmail = false;                // the built-in webmail is this pool's only backend
 };
 
 // [compression]
@@ -189,6 +205,7 @@ struct Cluster {
   milliseconds interval{1'000};
   milliseconds max_age{5'000};          // a node not heard for this long is gone
   std::vector<std::string> queue_dirs;  // whose files are announced as this host's mail queue
+  std::vector<std::string> serves;      // "web:8080": pools with from_agents = "web" take this node for a backend
 };
 
 // [smtp], [[smtp.listen]], [[smtp.route]], [[smtp.relay]], [[smtp.relay.member]]
@@ -257,11 +274,11 @@ struct SmtpPolicy {
 };
 // [smtp.auth]
 struct SmtpAuth {
-  std::string authserv_id;      // in Authentication-Results; default: hostname
-  std::string spf = "mark";     // off, mark, reject
-  std::string dkim = "mark";    // off, mark
-  std::string dmarc = "report"; // off, report, enforce
-  std::string arc = "mark";     // off, mark
+  std::string authserv_id;               // in Authentication-Results; default: hostname
+  std::string spf = "mark";              // off, mark, reject
+  std::string dkim = "mark";             // off, mark
+  std::string dmarc = "report";          // off, report, enforce
+  std::string arc = "mark";              // off, mark
   std::vector<std::string> arc_trusted;  // sealers whose word outweighs a failed DMARC
   std::string arc_seal;                  // domain of a [[smtp.dkim]]; empty: forwarded mail is not sealed
   std::string reverse_dns = "mark";      // off, mark, reject

@@ -222,11 +222,15 @@ class Decoder {
       return true;
     }
     return not_a(value, type_.port == 0 ? "is not an address with a port" : "is not an address or host name",
-                 "write it as \"192.0.2.1:80\", \"[2001:db8::1]:80\", \"host.example:80\" or \"unix:/path\"");
+                 std::string("write it as \"192.0.2.1:80\", \"[2001:db8::1]:80\", \"host.example:80\"") +
+                     (type_.service ? ", \"unix:/path\" or \"srv:_http._tcp.example\"" : " or \"unix:/path\""));
   }
 
   // The address with its port, or nothing.
   std::optional<std::string> normal_peer(const std::string& text) const {
+    if (type_.service && text.starts_with("srv:")) {
+      return host_name(std::string_view(text).substr(4)) ? std::optional(text) : std::nullopt;
+    }
     const bool only_to_bind = text.starts_with('*') || (text.starts_with(':') && !text.starts_with("::"));
     if (text.empty() || only_to_bind) return std::nullopt;
     if (auto whole = base::Endpoint::parse(text)) {

@@ -27,6 +27,10 @@ Section cluster_section() {
         unset(example(list_of(path()), "[\"/var/spool/postfix/deferred\"]"), "none"),
         "Folders whose files, in their subfolders too, are counted and announced as this host's mail queue, such as "
         "those of a Postfix.");
+  s.row("serves", &Cluster::serves, unset(list_of(text()), "nothing"),
+        "What this node is a backend for: names and ports, such as [\"web:8080\"] or [\"web:192.0.2.7:8080\"]. Pools "
+        "with "
+        "that name in `from_agents` take it in.");
   return s.take();
 }
 

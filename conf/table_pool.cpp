@@ -10,10 +10,11 @@ namespace {
 Section backend_section() {
   SectionOf<Backend> s("One server of the pool.");
   s.row("name", &Backend::name, unset(text(), "its address"), "Name for the log and the status page.");
-  s.row("address", &Backend::address, required(peer(), "\"192.0.2.1:8080\""),
+  s.row("address", &Backend::address, required(service(peer()), "\"192.0.2.1:8080\""),
         "Where it listens: \"192.0.2.1:8080\", \"[2001:db8::1]:80\", \"unix:/run/app.sock\", or \"app.example:80\", "
-        "whose "
-        "name is looked up again whenever its DNS record runs out.");
+        "whose name is looked up again whenever its DNS record runs out. \"srv:_http._tcp.example\" stands for all "
+        "servers that the SRV record names, with their ports and weights; those of a higher priority number serve "
+        "while no other works.");
   s.row("node", &Backend::node, unset(text(), "its load is not known"),
         "Name under which the agent on that host announces its load (`name` in the agent's [node]).");
   s.row("weight", &Backend::weight, number(0, 1000),
@@ -27,11 +28,19 @@ Section health_section() {
   SectionOf<Health> s(
       "How the pool's backends are checked. A backend that fails gets no requests until it is well again.");
   s.row("enabled", &Health::enabled, flag(), "Check at all.");
-  s.row("type", &Health::type, words({"http", "tcp"}),
-        "\"http\" sends a request and looks at the status code, \"tcp\" only opens a connection.");
+  s.row(
+      "type", &Health::type, words({"http", "tcp", "tls", "grpc"}),
+      "\"http\" sends a request and looks at the status code, over TLS and HTTP/2 where the pool speaks these; \"tcp\" "
+      "only opens a connection; \"tls\" also shakes hands; \"grpc\" asks the gRPC health service.");
   s.row("path", &Health::path, text(), "What the HTTP check asks for, such as \"/healthz\".");
   s.row("host", &Health::host, unset(text(), "the backend's address"), "Host field of the HTTP check.");
+  s.row("body", &Health::body, unset(pattern(), "the content is not looked at"),
+        "Pattern that the first 64 KiB of an HTTP answer's content must hold, such as \"status.*ok\".");
+  s.row("service", &Health::service, unset(text(), "the server as a whole"),
+        "Service that the gRPC check asks for (grpc.health.v1).");
   s.row("interval", &Health::interval, duration(100ms, 1h), "Time from one check of a backend to the next.");
+  s.row("jitter", &Health::jitter, number(0, 50),
+        "How much an interval differs from the last, in percent, so that many proxies do not check in step.");
   s.row("timeout", &Health::timeout, duration(10ms, 1min), "A check that takes longer has failed.");
   s.row("rise", &Health::rise, number(1, 100), "Good checks in a row until a failed backend is used again.");
   s.row("fall", &Health::fall, number(1, 100), "Failed checks in a row until a backend counts as failed.");
@@ -102,9 +111,39 @@ Section pool_section() {
       "retry_budget", &Pool::retry_budget, number(0, 100),
       "Retries in percent of the requests, so that a pool in trouble is not hit twice as hard; ten a second are always "
       "allowed to each worker.");
-  s.row("protocol", &Pool::protocol, words({"http/1.1", "h2"}),
-        "What the backends speak. \"h2\" is HTTP/2 without TLS, known beforehand: one connection of each worker carries "
-        "many requests. gRPC needs it. Health checks of such a pool only open a connection.");
+  s.row("hedge_percentile", &Pool::hedge_percentile, number(0, 99),
+        "A GET or HEAD (any safe request without content) that waits longer for its response than this percentage of "
+        "those before is sent to a second backend as well; who answers first serves. At least 50; 0 means off.");
+  s.row("hedge_after", &Pool::hedge_after, duration(0ms, 5min),
+        "The same after a fixed time. Together with `hedge_percentile`: not before this time. 0 means off.");
+  s.row("hedge_budget", &Pool::hedge_budget, number(1, 100),
+        "Such second requests in percent of the requests, so that a slow pool is not made slower.");
+  s.row("warm_connections", &Pool::warm_connections, number(0, 1000),
+        "Unused connections that each worker keeps open to each backend, so that no request waits for one.");
+  s.row("max_pending", &Pool::max_pending, number(0, 100'000),
+        "Connections to one backend that may be waiting to be accepted; what needs one more goes to another backend, "
+        "or is answered 503 at once. 0 means no limit.");
+  s.row("protocol", &Pool::protocol, words({"http/1.1", "h2", "auto"}),
+        "What the backends speak. With \"h2\", HTTP/2, one connection of each worker carries many requests; gRPC needs "
+        "it. With \"auto\" it is settled with each backend in the TLS handshake (ALPN), so it needs `tls`.");
+  s.row("tls", &Pool::tls, words({"off", "on"}), "Whether connections to the backends are encrypted.");
+  s.row(
+      "tls_verify", &Pool::tls_verify, flag(),
+      "Whether a backend must show a certificate for its name that a known CA has signed. Without that anybody on the "
+      "way can read and change everything.");
+  s.row("tls_ca", &Pool::tls_ca, unset(path(), "those of the system"),
+        "PEM file with the CA certificates that may have signed the backends' certificates.");
+  s.row("tls_name", &Pool::tls_name, unset(text(), "the backend's host name or address"),
+        "Name to ask for (SNI) and that the certificate must be for.");
+  s.row("tls_cert", &Pool::tls_cert, unset(path(), "none"),
+        "PEM file with the certificate, and those between it and its CA, to show to backends that ask for one.");
+  s.row("tls_key", &Pool::tls_key, unset(path(), "none"), "PEM file with the key of `tls_cert`.");
+  s.row("send_proxy", &Pool::send_proxy, words({"off", "v1", "v2"}),
+        "Begin each connection with a header of the PROXY protocol, version 1 (text) or 2 (binary), that tells the "
+        "backend the client's address. Connections then serve one client each.");
+  s.row("from_agents", &Pool::from_agents, unset(text(), "only those that are written here"),
+        "Nodes and agents that announce this name (`serves` in their [cluster]) are backends too, for as long as they "
+        "are heard.");
   s.row("webmail", &Pool::webmail, flag(), "The built-in webmail is this pool's only backend. Needs [webmail].");
   s.many("backend", &Pool::backends, backend_section());
   s.one("health", &Pool::health, health_section());

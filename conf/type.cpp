@@ -58,6 +58,7 @@ std::string describe_one(const Type& type) {
     case Kind::endpoint:
       return "an address with a port, or unix:PATH";
     case Kind::peer:
+      if (type.service) return "an address or host name with a port, unix:PATH, or srv:NAME";
       return type.port == 0 ? std::string("an address or host name with a port, or unix:PATH")
                             : "an address or host name (port " + std::to_string(type.port) + " unless given)";
     case Kind::cidr:
@@ -124,6 +125,11 @@ Type peer(std::uint16_t default_port) {
   Type type = of(Kind::peer);
   type.port = default_port;
   return type;
+}
+
+Type service(Type peer) {
+  peer.service = true;
+  return peer;
 }
 
 Type pattern(bool ignore_case) {

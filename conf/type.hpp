@@ -37,6 +37,7 @@ struct Type {
   std::uint64_t min = 0, max = UINT64_MAX;  // number; size in bytes; duration in milliseconds
   std::vector<std::string_view> words;      // word: in the order of the enumeration, where there is one
   std::uint16_t port = 0;                   // peer: the port when none is written; 0: one must be
+  bool service = false;                     // peer: also "srv:NAME"
   std::string_view unset;                   // what holds when the value is empty: "the host's name"
   std::string_view example;                 // in TOML; needed where the default alone would not pass
 };
@@ -51,6 +52,7 @@ Type duration(std::chrono::milliseconds min, std::chrono::milliseconds max);
 Type words(std::vector<std::string_view> words);
 Type endpoint();
 Type peer(std::uint16_t default_port = 0);
+Type service(Type peer);  // a peer, or "srv:_http._tcp.example"
 Type cidr();
 Type prefix();
 Type pattern(bool ignore_case = false);

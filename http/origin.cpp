@@ -3,7 +3,6 @@
 #include "http/h1/origin_connection.hpp"
 #include "http/h2/origin_session.hpp"
 #include "http/h2/origin_stream.hpp"
-#include "net/connect.hpp"
 
 namespace genkan::http {
 
@@ -13,7 +12,16 @@ struct OriginPool::Sweeper final : net::Timer {
   OriginPool& pool;
 };
 
-std::size_t OriginPool::Hash::operator()(const base::Endpoint& e) const noexcept {
+namespace {
+
+constexpr std::size_t kMaxPrivate = 4096;  // unused connections that serve one client each
+
+}  // namespace
+
+// The parts that seldom differ are left to the comparison.
+std::size_t OriginPool::Hash::operator()(const OriginTo& to) const noexcept {
+  const base::Endpoint& e = to.address;
+  if (!to.preface.empty()) return std::hash<std::string>()(to.preface);
   if (e.is_unix()) return std::hash<std::string>()(e.unix_path);
   std::uint64_t high = 0, low = 0;
   std::memcpy(&high, e.ip.bytes.data(), 8);
@@ -25,24 +33,25 @@ OriginPool::OriginPool(net::Loop& loop) : loop_(loop), sweeper_(std::make_unique
 
 OriginPool::~OriginPool() = default;
 
-net::Task<OriginPool::Answer> OriginPool::exchange(Request& request, const base::Endpoint& to, std::string_view target,
+net::Task<OriginPool::Answer> OriginPool::exchange(Request& request, const OriginTo& to, std::string_view target,
                                                    std::string_view host, const OriginLimits& limits, Replay& replay,
                                                    bool fresh) {
-  if (limits.h2) {
-    Answer shared = co_await exchange_h2(request, std::move(to), target, host, limits, replay, fresh);
-    co_return shared;
-  }
+  return limits.h2 || limits.settle ? exchange_h2(request, to, target, host, limits, replay, fresh)
+                                    : exchange_h1(nullptr, request, to, target, host, limits, replay, fresh);
+}
+
+// Over `connection`, or without one over a kept or a new one.
+net::Task<OriginPool::Answer> OriginPool::exchange_h1(std::unique_ptr<OriginConnection> connection, Request& request,
+                                                      const OriginTo& to, std::string_view target,
+                                                      std::string_view host, const OriginLimits& limits, Replay& replay,
+                                                      bool fresh) {
   Answer answer;
-  std::unique_ptr<OriginConnection> connection;
-  if (!fresh) connection = take_idle(to, !is_idempotent(request.method));
-  answer.failure.reused = connection != nullptr;
+  if (!connection && !fresh) connection = take_idle(to, !is_idempotent(request.method));
+  answer.failure.reused = connection != nullptr && !fresh;
   if (!connection) {
-    auto transport = co_await net::connect(loop_, to, loop_.now() + limits.connect_timeout);
-    if (!transport) {
-      answer.failure.error = transport.error();
-      co_return answer;
-    }
-    connection = std::make_unique<OriginConnection>(*this, to, std::move(*transport));
+    auto transport = co_await open(to, limits, answer.failure);
+    if (!transport) co_return std::move(answer);
+    connection = std::make_unique<OriginConnection>(*this, to, std::move(transport));
   }
   connection->begin(request, limits);
   bool ok = false;
@@ -65,36 +74,42 @@ net::Task<OriginPool::Answer> OriginPool::exchange(Request& request, const base:
   } else {
     raw->abandon();
   }
-  co_return answer;
+  co_return std::move(answer);
 }
 
 // A connection to a backend that is being opened, and who waits for it.
 struct OriginPool::Opening {
-  Opening(OriginPool& p, const base::Endpoint& e) : pool(p), to(e) { pool.openings_.push_back(this); }
+  Opening(OriginPool& p, const OriginTo& t) : pool(p), to(t) { pool.openings_.push_back(this); }
   ~Opening() {
     std::erase(pool.openings_, this);
     for (net::Event* event : waiting) event->notify();
   }
   OriginPool& pool;
-  const base::Endpoint to;
+  const OriginTo to;
   std::vector<net::Event*> waiting;
 };
 
-OriginPool::Opening* OriginPool::find_opening(const base::Endpoint& to) const {
+OriginPool::Opening* OriginPool::find_opening(const OriginTo& to) const {
   for (Opening* opening : openings_) {
     if (opening->to == to) return opening;
   }
   return nullptr;
 }
 
-// As exchange(), over a connection that many requests share.
-net::Task<OriginPool::Answer> OriginPool::exchange_h2(Request& request, base::Endpoint to, std::string_view target,
+// As exchange(), over a connection that many requests share, where the backend speaks HTTP/2.
+net::Task<OriginPool::Answer> OriginPool::exchange_h2(Request& request, OriginTo to, std::string_view target,
                                                       std::string_view host, const OriginLimits& limits, Replay& replay,
                                                       bool fresh) {
   Answer answer;
   h2::OriginSession* session = fresh ? nullptr : find_h2(to);
   answer.failure.reused = session != nullptr;
-  while (!session && !fresh) {  // one opens, the others wait for it
+  std::unique_ptr<OriginConnection> single;  // HTTP/1.1 was settled
+  while (!session && !fresh) {               // one opens, the others wait for it
+    if (limits.settle) {
+      single = take_idle(to, !is_idempotent(request.method));
+      const Known& settled = known(to);
+      if (single || (settled.spoken && !settled.h2)) break;
+    }
     Opening* opening = find_opening(to);
     if (!opening) break;
     net::Event done(loop_);
@@ -103,21 +118,30 @@ net::Task<OriginPool::Answer> OriginPool::exchange_h2(Request& request, base::En
     session = find_h2(to);
     if (!session && loop_.now() > request.started + 2 * limits.connect_timeout) break;
   }
-  if (!session) {
+  bool opened = false;
+  if (!session && !single) {
     Opening opening{*this, to};
-    auto transport = co_await net::connect(loop_, to, loop_.now() + limits.connect_timeout);
-    if (!transport) {
-      answer.failure.error = transport.error();
-      co_return answer;
+    auto transport = co_await open(to, limits, answer.failure);
+    if (!transport) co_return std::move(answer);
+    opened = true;
+    const bool h2 = !limits.settle || transport->tls()->alpn() == "h2";
+    if (limits.settle) {
+      Known& settled = known(to);
+      settled.spoken = true;
+      settled.h2 = h2;
     }
-    auto made = std::make_unique<h2::OriginSession>(std::move(*transport), std::move(to), limits);
-    session = made.get();
-    h2_.push_back(session);
-    if (retired_) session->retire();
-    std::function<void(h2::OriginSession&)> ended = [this](h2::OriginSession& gone) { forget(gone); };
-    net::spawn(loop_, h2::OriginSession::run(std::move(made), std::move(ended)));
+    if (h2) {
+      session = add_h2(std::move(transport), to, limits);
+    } else {
+      single = std::make_unique<OriginConnection>(*this, to, std::move(transport));
+    }
+  }
+  if (single) {
+    Answer alone = co_await exchange_h1(std::move(single), request, to, target, host, limits, replay, opened);
+    co_return std::move(alone);
   }
   auto* stream = new h2::OriginStream(*session, request, limits);  // ends with release()
+  if (retired_) session->retire();  // not before: without a stream it would end at once
   const bool ok = co_await stream->exchange(target, host, replay, answer.failure);
   if (ok) {
     answer.response.head = stream->head();
@@ -125,14 +149,24 @@ net::Task<OriginPool::Answer> OriginPool::exchange_h2(Request& request, base::En
   } else {
     stream->abandon();
   }
-  co_return answer;
+  co_return std::move(answer);
 }
 
-h2::OriginSession* OriginPool::find_h2(const base::Endpoint& to) const {
+h2::OriginSession* OriginPool::find_h2(const OriginTo& to) const {
   for (h2::OriginSession* session : h2_) {
     if (session->to() == to && session->takes_streams()) return session;
   }
   return nullptr;
+}
+
+h2::OriginSession* OriginPool::add_h2(std::unique_ptr<net::Transport> transport, OriginTo to,
+                                      const OriginLimits& limits) {
+  auto made = std::make_unique<h2::OriginSession>(std::move(transport), std::move(to), limits);
+  h2::OriginSession* session = made.get();
+  h2_.push_back(session);
+  std::function<void(h2::OriginSession&)> ended = [this](h2::OriginSession& gone) { forget(gone); };
+  net::spawn(loop_, h2::OriginSession::run(std::move(made), std::move(ended)));
+  return session;
 }
 
 void OriginPool::forget(h2::OriginSession& session) { std::erase(h2_, &session); }
@@ -144,21 +178,25 @@ void OriginPool::retire() {
 
 // The last used first: the others may idle out. `sure`: what can't be repeated asks the kernel first whether the origin
 // has closed meanwhile.
-std::unique_ptr<OriginConnection> OriginPool::take_idle(const base::Endpoint& to, bool sure) {
+std::unique_ptr<OriginConnection> OriginPool::take_idle(const OriginTo& to, bool sure) {
   const auto found = idle_.find(to);
   if (found == idle_.end()) return nullptr;
   auto& list = found->second;
   while (!list.empty()) {
     auto connection = std::move(list.back());
     list.pop_back();
+    if (!to.preface.empty()) --private_idle_;
     if (connection->reusable() && (!sure || connection->still_open())) return connection;
   }
   return nullptr;
 }
 
 void OriginPool::give_back(std::unique_ptr<OriginConnection> connection) {
+  const bool of_one_client = !connection->to().preface.empty();
+  if (of_one_client && private_idle_ >= kMaxPrivate) return;
   auto& list = idle_[connection->to()];
   if (list.size() >= connection->idle_limit) return;
+  if (of_one_client) ++private_idle_;
   connection->idle_since = loop_.now();
   list.push_back(std::move(connection));
   if (!sweeper_->armed()) loop_.wheel().arm(*sweeper_, loop_.now() + std::chrono::seconds(1));
@@ -168,11 +206,13 @@ void OriginPool::dispose(OriginConnection& connection) noexcept { std::unique_pt
 
 void OriginPool::sweep() {
   const Time now = loop_.now();
+  private_idle_ = 0;
   for (auto entry = idle_.begin(); entry != idle_.end();) {
     auto& list = entry->second;
     std::erase_if(list, [&](const std::unique_ptr<OriginConnection>& c) {
       return now - c->idle_since >= c->idle_timeout || !c->reusable();
     });
+    if (!entry->first.preface.empty()) private_idle_ += list.size();
     entry = list.empty() ? idle_.erase(entry) : std::next(entry);
   }
   if (!idle_.empty()) loop_.wheel().arm(*sweeper_, now + std::chrono::seconds(1));
@@ -184,6 +224,9 @@ std::size_t OriginPool::idle() const noexcept {
   return n;
 }
 
-void OriginPool::close_idle() { idle_.clear(); }
+void OriginPool::close_idle() {
+  idle_.clear();
+  private_idle_ = 0;
+}
 
 }  // namespace genkan::http

@@ -1,7 +1,8 @@
-// The origin side: kept HTTP/1.1 connections to backends, one pool per worker, and one exchange over one of them.
-// The connection is the response's body: releasing it puts it back, or closes it when anything is off.
+// The origin side: connections to backends, plain or TLS, kept in one pool per worker, and one exchange over one of
+// them. The connection is the response's body: releasing it puts it back, or closes it when anything is off.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -11,9 +12,22 @@
 #include "http/message.hpp"
 #include "net/loop.hpp"
 #include "net/task.hpp"
+#include "net/tls.hpp"
 #include "net/transport.hpp"
 
 namespace genkan::http {
+
+// Where a connection leads, and all that must be alike for one to be used again.
+struct OriginTo {
+  base::Endpoint address;
+  std::shared_ptr<const net::TlsClient> tls;  // null: plain
+  std::string tls_name;
+  std::string preface;  // sent first (a PROXY header): the connection then serves that client alone
+  std::atomic<std::uint32_t>* pending = nullptr;  // where connections being opened are counted; no part of the identity
+  bool operator==(const OriginTo& o) const noexcept {
+    return address == o.address && tls == o.tls && tls_name == o.tls_name && preface == o.preface;
+  }
+};
 
 struct OriginLimits {
   Duration connect_timeout = std::chrono::seconds(2);
@@ -24,7 +38,9 @@ struct OriginLimits {
   std::size_t idle_connections = 1024;              // kept per backend
   std::size_t max_head = 64 * 1024;
   std::size_t max_fields = 200;
-  bool h2 = false;  // the backend speaks HTTP/2, and is known to
+  bool h2 = false;                // the backend speaks HTTP/2, and is known to
+  bool settle = false;            // HTTP/2 or HTTP/1.1, by ALPN
+  std::uint32_t max_pending = 0;  // connections being opened, all workers; 0: no limit
 };
 
 // How an exchange failed: what decides about a retry and about the status for the client.
@@ -35,6 +51,8 @@ struct OriginFailure {
   bool reused = false;         // on a kept connection, before any byte of the answer: a new one may well work
   bool content_lost = false;   // content of the request was read that can't be read again
   bool clients_fault = false;  // the request's content broke or the client left
+  bool busy = false;           // max_pending: the backend was not asked
+  std::string why;             // for people, where the error alone says too little
 };
 
 class OriginConnection;
@@ -61,11 +79,14 @@ class OriginPool {
   };
 
   // Sends the request (its fields are written as they stand, Host and framing fields aside) and waits for the final
-  // head. `target` and `host` may differ from the client's. `key` names the backend for keeping connections. With
+  // head. `target` and `host` may differ from the client's. With
   // `fresh` no kept connection is used. Cancelled when the client goes away. What is passed by reference must live
   // until it ends.
-  net::Task<Answer> exchange(Request& request, const base::Endpoint& to, std::string_view target, std::string_view host,
+  net::Task<Answer> exchange(Request& request, const OriginTo& to, std::string_view target, std::string_view host,
                              const OriginLimits& limits, Replay& replay, bool fresh);
+
+  // Opens connections in the background until `count` unused ones are there (HTTP/2: one connection).
+  void warm(const OriginTo& to, const OriginLimits& limits, std::size_t count);
 
   std::size_t idle() const noexcept;
   void close_idle();  // reload, drain
@@ -75,24 +96,40 @@ class OriginPool {
  private:
   friend class OriginConnection;
   struct Sweeper;
-  std::unique_ptr<OriginConnection> take_idle(const base::Endpoint& to, bool sure);
+  // What is known of a backend: one entry for each, without preface.
+  struct Known {
+    std::shared_ptr<net::TlsSessions> sessions;
+    bool spoken = false, h2 = false;  // settled by ALPN: how
+    std::size_t warming = 0;
+  };
+  std::unique_ptr<OriginConnection> take_idle(const OriginTo& to, bool sure);
   void give_back(std::unique_ptr<OriginConnection> connection);
   void dispose(OriginConnection& connection) noexcept;
   void sweep();
 
-  net::Task<Answer> exchange_h2(Request& request, base::Endpoint to, std::string_view target, std::string_view host,
+  // A connection that is ready for the first request; null: `failure` says why.
+  net::Task<std::unique_ptr<net::Transport>> open(OriginTo to, OriginLimits limits, OriginFailure& failure);
+  net::Task<bool> shake_hands(net::Transport& transport, OriginTo to, OriginLimits limits, OriginFailure& failure);
+  net::Task<Answer> exchange_h1(std::unique_ptr<OriginConnection> connection, Request& request, const OriginTo& to,
+                                std::string_view target, std::string_view host, const OriginLimits& limits,
+                                Replay& replay, bool fresh);
+  net::Task<Answer> exchange_h2(Request& request, OriginTo to, std::string_view target, std::string_view host,
                                 const OriginLimits& limits, Replay& replay, bool fresh);
+  net::Task<void> warm_one(OriginTo to, OriginLimits limits);
   struct Opening;
-  Opening* find_opening(const base::Endpoint& to) const;
-  h2::OriginSession* find_h2(const base::Endpoint& to) const;
+  Opening* find_opening(const OriginTo& to) const;
+  h2::OriginSession* find_h2(const OriginTo& to) const;
+  h2::OriginSession* add_h2(std::unique_ptr<net::Transport> transport, OriginTo to, const OriginLimits& limits);
   void forget(h2::OriginSession& session);
+  Known& known(const OriginTo& to);
 
   struct Hash {
-    std::size_t operator()(const base::Endpoint& e) const noexcept;
+    std::size_t operator()(const OriginTo& to) const noexcept;
   };
   net::Loop& loop_;
-  std::unordered_map<base::Endpoint, std::vector<std::unique_ptr<OriginConnection>>, Hash>
-      idle_;  // last used at the back
+  std::unordered_map<OriginTo, std::vector<std::unique_ptr<OriginConnection>>, Hash> idle_;  // last used at the back
+  std::size_t private_idle_ = 0;  // those of one client alone
+  std::unordered_map<OriginTo, Known, Hash> known_;
   std::unique_ptr<Sweeper> sweeper_;
   std::vector<h2::OriginSession*> h2_;  // open ones; they own themselves
   std::vector<Opening*> openings_;

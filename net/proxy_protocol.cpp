@@ -108,4 +108,43 @@ ProxyHeader parse_proxy_header(std::string_view data) {
   return header;
 }
 
+namespace {
+
+void put_word(std::string& out, std::uint16_t value) {
+  out += static_cast<char>(value >> 8);
+  out += static_cast<char>(value & 255);
+}
+
+void put_ip(std::string& out, const base::IpAddress& ip, bool v4) {
+  const auto* bytes = reinterpret_cast<const char*>(ip.bytes.data());
+  v4 ? out.append(bytes + 12, 4) : out.append(bytes, 16);
+}
+
+std::string text_of(const base::IpAddress& ip, bool v4) {
+  return v4 || !ip.is_v4() ? ip.text() : "::ffff:" + ip.text();
+}
+
+}  // namespace
+
+std::string write_proxy_header(int version, const base::Endpoint* source, const base::Endpoint* destination) {
+  const bool known = source && destination && !source->is_unix() && !destination->is_unix();
+  const bool v4 = known && source->ip.is_v4() && destination->ip.is_v4();
+  if (version == 1) {
+    if (!known) return "PROXY UNKNOWN\r\n";
+    return std::string("PROXY ") + (v4 ? "TCP4 " : "TCP6 ") + text_of(source->ip, v4) + " " +
+           text_of(destination->ip, v4) + " " + std::to_string(source->port) + " " + std::to_string(destination->port) +
+           "\r\n";
+  }
+  std::string out(kSignature);
+  out += known ? '\x21' : '\x20';  // version 2, PROXY or LOCAL
+  out += !known ? '\0' : v4 ? '\x11' : '\x21';
+  put_word(out, !known ? 0 : v4 ? 12 : 36);
+  if (!known) return out;
+  put_ip(out, source->ip, v4);
+  put_ip(out, destination->ip, v4);
+  put_word(out, source->port);
+  put_word(out, destination->port);
+  return out;
+}
+
 }  // namespace genkan::net

@@ -1,7 +1,8 @@
-// The PROXY protocol, versions 1 and 2, as a receiver (haproxy.org proxy-protocol.txt). Pure.
+// The PROXY protocol, versions 1 and 2, both sides (haproxy.org proxy-protocol.txt). Pure.
 #pragma once
 
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "base/address.hpp"
@@ -19,5 +20,9 @@ struct ProxyHeader {
 // At most this many bytes are a header: more without an end is malformed.
 constexpr std::size_t kMaxProxyHeader = 16 + 65535;
 ProxyHeader parse_proxy_header(std::string_view data);
+
+// The header of `version` (1 or 2) for a connection from `source` to `destination`. Null or a Unix socket: UNKNOWN or
+// LOCAL, as for a health check. An IPv4 address beside an IPv6 one is written in its mapped form.
+std::string write_proxy_header(int version, const base::Endpoint* source, const base::Endpoint* destination);
 
 }  // namespace genkan::net

@@ -60,15 +60,22 @@ class TlsServer {
   std::unique_ptr<Impl> impl_;
 };
 
+class TlsSessions;
+
+// Our side of a connection to a server. Immutable; any thread. Implemented in net/tls_client.cpp.
 class TlsClient {
  public:
   struct Options {
     bool verify = true;  // against the system's CA certificates or `ca_file`
     std::string ca_file;
     std::vector<std::string> alpn;
+    std::string cert_file, key_file;  // what we show a server that asks; empty: nothing
   };
   static Result<std::shared_ptr<const TlsClient>> make(const Options& options, std::string& why);
-  std::unique_ptr<TlsStream> connect(std::string_view host) const;  // for SNI and verification
+  // `host`: for SNI (a name) and verification. With `sessions`: one of before is resumed, and new ones are kept there.
+  std::unique_ptr<TlsStream> connect(std::string_view host, std::shared_ptr<TlsSessions> sessions = nullptr) const;
+  // Equal for clients of the same options and files: what one has verified the other would too.
+  const std::string& identity() const noexcept;
   ~TlsClient();
 
  private:

@@ -52,6 +52,8 @@ class TlsStream {
     (void)host;
     return true;
   }
+  // Why the handshake failed, for people; empty: the error alone has to do.
+  virtual std::string failure() const { return {}; }
 };
 
 }  // namespace genkan::net

@@ -6,6 +6,7 @@
 #include "conf/client_fact.hpp"
 #include "http/h1/framing.hpp"
 #include "net/loop.hpp"
+#include "net/proxy_protocol.hpp"
 #include "net/tls_stream.hpp"
 
 namespace genkan::proxy {
@@ -96,6 +97,9 @@ Forward::Forward(std::shared_ptr<cluster::Pool> pool, OriginPools& origins, base
   limits_.idle_timeout = conf.idle_timeout;
   limits_.idle_connections = conf.idle_connections;
   limits_.h2 = conf.protocol == "h2";
+  limits_.settle = conf.protocol == "auto" && pool_->tls();
+  limits_.max_pending = conf.max_pending;
+  send_proxy_ = conf.send_proxy == "v1" ? 1 : conf.send_proxy == "v2" ? 2 : 0;
   limits_.body_timeout = options_.body_timeout;
   limits_.tunnel_timeout = options_.tunnel_timeout;
   limits_.max_head = options_.max_head;
@@ -250,13 +254,10 @@ net::Task<Result<http::Response>> Forward::serve(http::Request& r) {
     r.backend = backend->name();
     if (r.tries == 0) r.wait_time = r.loop.now() - r.started;
     ++r.tries;
-    const base::Endpoint* endpoint = backend->fixed_endpoint();
-    std::optional<base::Endpoint> resolved;
-    if (!endpoint && (resolved = backend->endpoint())) endpoint = &*resolved;
     http::OriginPool::Answer answer;
-    if (endpoint) {
+    if (http::OriginTo to; address(*backend, r, to)) {
       const std::string_view send_host = host.empty() ? std::string_view(backend->address()) : host;
-      answer = co_await origins.exchange(r, *endpoint, target, send_host, limits_, replay, fresh);
+      answer = co_await origins.exchange(r, to, target, send_host, limits_, replay, fresh);
     } else {
       answer.failure.error = Errc::not_found;
     }
@@ -291,18 +292,38 @@ net::Task<Result<http::Response>> Forward::serve(http::Request& r) {
       fresh = true;
       continue;
     }
+    const std::string what = failure.why.empty() ? failure.error.message() : failure.why;
     // Everybody was tried: the first failure is what the client should hear.
     retry = retry && tried_count + 1 < std::min(kMaxTries, pool_->backends().size()) && pool_->take_retry(r.loop.now());
-    choice.flight.finish(failure.stage == Stage::connect ? cluster::Outcome::connect_failed : cluster::Outcome::broken);
+    choice.flight.finish(failure.busy                      ? cluster::Outcome::neutral
+                         : failure.stage == Stage::connect ? cluster::Outcome::connect_failed
+                                                           : cluster::Outcome::broken);
     if (line) line->wake();
-    telemetry_.log.warning(
-        "a backend failed a request",
-        {{"pool", pool_->name()}, {"backend", backend->name()}, {"error", failure.error.message()}, {"retry", retry}});
+    telemetry_.log.warning("a backend failed a request",
+                           {{"pool", pool_->name()}, {"backend", backend->name()}, {"error", what}, {"retry", retry}});
     fresh = false;
     if (!retry) co_return failed(r, failure);
     tried[tried_count++] = backend;
     metrics_.retries.add();
   }
+}
+
+// Where the request goes at this backend; false: its name is not resolved.
+bool Forward::address(cluster::Backend& backend, const http::Request& r, http::OriginTo& out) const {
+  if (const base::Endpoint* fixed = backend.fixed_endpoint()) {
+    out.address = *fixed;
+  } else if (auto resolved = backend.endpoint()) {
+    out.address = std::move(*resolved);
+  } else {
+    return false;
+  }
+  out.pending = &backend.pending();
+  if (pool_->tls()) {
+    out.tls = pool_->tls();
+    out.tls_name = pool_->tls_name(backend);
+  }
+  if (send_proxy_ != 0) out.preface = net::write_proxy_header(send_proxy_, r.client, r.local);
+  return true;
 }
 
 http::Response Forward::nobody(http::Request& r, const cluster::Why& why) {
@@ -335,6 +356,12 @@ bool Forward::may_retry(const http::Request& r, const http::OriginFailure& failu
 
 http::Response Forward::failed(http::Request& r, const http::OriginFailure& failure) {
   metrics_.failures.add();
+  if (failure.busy) {
+    http::Response response =
+        http::error_page(r, 503, "The server that should answer is busy. Please try again shortly.");
+    response.head->fields.add(FieldId::retry_after, "1");
+    return response;
+  }
   if (failure.error == Errc::timed_out) {
     return http::error_page(r, 504, "The server took too long to answer.");
   }

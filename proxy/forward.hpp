@@ -71,6 +71,7 @@ class Forward final : public http::Handler {
   cluster::RequestFacts facts_of(const http::Request& request) const;
   bool status_is_retried(const http::Request& request, const http::ResponseHead& head, Tried tried) const;
   http::Response nobody(http::Request& request, const cluster::Why& why);
+  bool address(cluster::Backend& backend, const http::Request& request, http::OriginTo& out) const;
   Queue* queue(net::Loop& loop);
   bool may_retry(const http::Request& request, const http::OriginFailure& failure, int tries) const noexcept;
   http::Response failed(http::Request& request, const http::OriginFailure& failure);
@@ -84,6 +85,7 @@ class Forward final : public http::Handler {
   ForwardMetrics& metrics_;
   Options options_;
   http::OriginLimits limits_;
+  int send_proxy_ = 0;  // the version; 0: none
   std::string via_, via_1_0_, via_2_0_;
   const std::uint64_t id_;
   std::optional<PoolKey> key_;      // of the scheduler hash

@@ -20,7 +20,7 @@ bool expects_content(Method m) noexcept { return m == Method::post || m == Metho
 
 }  // namespace
 
-OriginConnection::OriginConnection(OriginPool& pool, base::Endpoint to, std::unique_ptr<net::Transport> transport)
+OriginConnection::OriginConnection(OriginPool& pool, OriginTo to, std::unique_ptr<net::Transport> transport)
     : pool_(pool), to_(std::move(to)), transport_(std::move(transport)), reader_(*transport_) {}
 
 OriginConnection::~OriginConnection() {
@@ -353,7 +353,13 @@ std::optional<std::uint64_t> OriginConnection::length() const {
   return std::nullopt;
 }
 
-bool OriginConnection::reusable() const noexcept {
+// TLS: what the backend says beside the answers (tickets, new keys) is read, and is no reason to close.
+bool OriginConnection::reusable() noexcept {
+  if (transport_->tls() && !transport_->read_would_block()) {
+    char byte = 0;
+    Result<std::size_t> n = std::size_t{0};
+    if (transport_->read_now(&byte, 1, n)) return false;  // the end, an error, or an answer that nobody asked for
+  }
   return !transport_->peer_closed() && transport_->read_would_block();
 }
 

@@ -17,7 +17,7 @@ namespace genkan::http {
 
 class OriginConnection final : public Body, private Informer::GoneListener {
  public:
-  OriginConnection(OriginPool& pool, base::Endpoint to, std::unique_ptr<net::Transport> transport);
+  OriginConnection(OriginPool& pool, OriginTo to, std::unique_ptr<net::Transport> transport);
   ~OriginConnection() override;
 
   void begin(Request& request, const OriginLimits& limits);
@@ -43,11 +43,11 @@ class OriginConnection final : public Body, private Informer::GoneListener {
   void abandon() noexcept;  // instead of an answer: the origin must not take the request for complete
 
   bool still_open() const noexcept { return transport_->still_open(); }
-  bool reusable() const noexcept;  // an idle one: the origin has neither closed nor said anything
+  bool reusable() noexcept;  // an idle one: the origin has neither closed nor said anything
   Time idle_since{};
   Duration idle_timeout{};
   std::size_t idle_limit = 0;
-  const base::Endpoint& to() const noexcept { return to_; }
+  const OriginTo& to() const noexcept { return to_; }
 
  private:
   enum class Step { interim, done, failed };
@@ -65,7 +65,7 @@ class OriginConnection final : public Body, private Informer::GoneListener {
   bool fail(OriginFailure& failure, OriginFailure::Stage stage, Error error) noexcept;
 
   OriginPool& pool_;
-  base::Endpoint to_;
+  OriginTo to_;
   std::unique_ptr<net::Transport> transport_;
   h1::Reader reader_;
   ResponseHead head_;

@@ -109,7 +109,7 @@ struct OriginSession::Callbacks {
   }
 };
 
-OriginSession::OriginSession(std::unique_ptr<net::Transport> transport, base::Endpoint to, const OriginLimits& limits)
+OriginSession::OriginSession(std::unique_ptr<net::Transport> transport, OriginTo to, const OriginLimits& limits)
     : Pump(*transport),
       to_(std::move(to)),
       limits_(limits),

@@ -20,14 +20,14 @@ class OriginStream;
 
 class OriginSession final : public Pump {
  public:
-  OriginSession(std::unique_ptr<net::Transport> transport, base::Endpoint to, const OriginLimits& limits);
+  OriginSession(std::unique_ptr<net::Transport> transport, OriginTo to, const OriginLimits& limits);
   ~OriginSession() override;
 
   // Runs until the connection has ended and nobody uses it. `ended` is called last.
   static net::Task<void> run(std::unique_ptr<OriginSession> self, std::function<void(OriginSession&)> ended);
 
   bool takes_streams() const noexcept;
-  const base::Endpoint& to() const noexcept { return to_; }
+  const OriginTo& to() const noexcept { return to_; }
   void retire() noexcept;  // ends after the last stream
 
   // --- for streams ---
@@ -44,7 +44,7 @@ class OriginSession final : public Pump {
   void end_streams() noexcept;
   OriginStream* find(std::int32_t id) noexcept;
 
-  base::Endpoint to_;
+  OriginTo to_;
   OriginLimits limits_;
   std::unique_ptr<net::Transport> owned_;
   OriginStream* first_ = nullptr;

@@ -56,6 +56,43 @@ TEST(StatusLineTest, WhatIsNotHttpIsSaidAtOnce) {
   EXPECT_EQ(status_of("HTTP/1.1 200" + std::string(kMaxStatusLine, 'x')), -1);
 }
 
+TEST(CheckContentTest, IsWhatFollowsTheHeadWithItsCodingTakenOff) {
+  EXPECT_EQ(content_of("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", 100), "ok");
+  EXPECT_EQ(content_of("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokay", 3), "oka");
+  EXPECT_EQ(content_of("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n", 100), "");
+  const std::string head = "HTTP/1.1 200 OK\r\ntransfer-ENCODING: chunked\r\n\r\n";
+  EXPECT_EQ(content_of(head + "3;x=y\r\nabc\r\n2\r\nde\r\n0\r\n\r\n", 100), "abcde");
+  EXPECT_EQ(content_of(head + "3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n", 4), "abcd");
+  EXPECT_EQ(content_of(head + "ff\r\nabc", 100), "abc");
+  for (const char* broken : {"x\r\nabc", "3", "", "\r\n\r\n", "ffffffffffffffff\r\n"}) {
+    EXPECT_EQ(content_of(head + broken, 100), "") << broken;
+  }
+}
+
+TEST(GrpcHealthTest, TheQuestionNamesTheService) {
+  EXPECT_EQ(grpc_question(""), std::string(5, '\0'));
+  EXPECT_EQ(grpc_question("a.B"), std::string("\0\0\0\0\5\x0a\3a.B", 10));
+  const std::string longer = grpc_question(std::string(300, 'x'));
+  EXPECT_EQ(longer.substr(0, 8), std::string("\0\0\0\x01\x2f\x0a\xac\x02", 8));
+}
+
+TEST(GrpcHealthTest, TheAnswerIsReadWithCare) {
+  const auto says = [](std::string_view message) {
+    return grpc_answer(std::string(4, '\0') + static_cast<char>(message.size()) + std::string(message));
+  };
+  EXPECT_EQ(says("\x08\x01"), Serving::serving);
+  EXPECT_EQ(says("\x08\x02"), Serving::not_serving);
+  EXPECT_EQ(says(""), Serving::unknown);
+  EXPECT_EQ(says("\x12\x01x\x08\x01"), Serving::serving);  // a field that we do not know
+  EXPECT_EQ(says("\x08\x07"), Serving::unknown);
+  for (const std::string_view broken : {"\x08", "\x08\xff", "\x12\x05x", "\x0d\x01"}) {
+    EXPECT_EQ(says(broken), Serving::malformed);
+  }
+  EXPECT_EQ(grpc_answer(""), Serving::malformed);
+  EXPECT_EQ(grpc_answer(std::string("\1\0\0\0\2\x08\x01", 7)), Serving::malformed);  // compressed
+  EXPECT_EQ(grpc_answer(std::string("\0\0\0\0\3\x08\x01", 7)), Serving::malformed);  // cut short
+}
+
 // Answers every connection with the same bytes; an empty answer only accepts and holds the connection.
 class TinyServer {
  public:

@@ -168,5 +168,47 @@ TEST(CheckCertificate, is_whole) {
               ElementsAre(HasSubstr("leave `cert` and `key` out")));
 }
 
+TEST(CheckBackends, tls_directives_need_tls_and_each_other) {
+  EXPECT_THAT(pool("tls_name = \"a.example\""), ElementsAre(HasSubstr("warning: `tls_name` has no effect")));
+  EXPECT_THAT(pool("protocol = \"auto\""), ElementsAre(HasSubstr("can't be settled")));
+  EXPECT_THAT(pool("tls = \"on\"\nprotocol = \"auto\""), IsEmpty());
+  EXPECT_THAT(pool("tls = \"on\"\ntls_verify = false"),
+              ElementsAre(HasSubstr("warning: certificates of the backends")));
+  EXPECT_THAT(pool("tls = \"on\"\ntls_cert = \"a.pem\""), ElementsAre(HasSubstr("need each other")));
+  EXPECT_THAT(complaints("[[pool]]\nname = \"a\"\ntls = \"on\"\n[[pool.backend]]\naddress = \"unix:/run/a\""),
+              ElementsAre(HasSubstr("a Unix socket has no name")));
+}
+
+TEST(CheckBackends, second_requests_and_warm_connections_have_their_limits) {
+  EXPECT_THAT(pool("hedge_percentile = 20"), ElementsAre(HasSubstr("more than half")));
+  EXPECT_THAT(pool("hedge_percentile = 95"), IsEmpty());
+  EXPECT_THAT(pool("hedge_budget = 5"), ElementsAre(HasSubstr("warning: it has no effect")));
+  EXPECT_THAT(pool("hedge_after = \"50ms\"\nhedge_budget = 5"), IsEmpty());
+  EXPECT_THAT(pool("warm_connections = 4\nsend_proxy = \"v2\""), ElementsAre(HasSubstr("before there is one")));
+  EXPECT_THAT(pool("warm_connections = 4\nidle_connections = 2"), ElementsAre(HasSubstr("`idle_connections` lets")));
+}
+
+TEST(CheckBackends, a_pool_may_live_of_agents_and_of_srv_records) {
+  const std::string cluster = "[cluster]\nenabled = true\nkey = \"0123456789abcdef\"\n";
+  EXPECT_THAT(complaints(cluster + "[[pool]]\nname = \"a\"\nfrom_agents = \"web\""), IsEmpty());
+  EXPECT_THAT(complaints("[[pool]]\nname = \"a\"\nfrom_agents = \"web\""),
+              ElementsAre(HasSubstr("agents are not heard without [cluster]")));
+  EXPECT_THAT(complaints("[[pool]]\nname = \"a\"\n[[pool.backend]]\naddress = \"srv:_http._tcp.example\""), IsEmpty());
+  EXPECT_THAT(complaints("[[pool]]\nname = \"a\"\n[[pool.backend]]\naddress = \"srv:\""),
+              ElementsAre(HasSubstr("srv:_http._tcp.example")));
+  EXPECT_THAT(complaints(cluster + "serves = [\"web:8080\", \"api:192.0.2.7:80\", \"x:[2001:db8::1]:80\"]"), IsEmpty());
+  EXPECT_THAT(complaints(cluster + "serves = [\"web\"]"), ElementsAre(HasSubstr("no name with a port")));
+  EXPECT_THAT(complaints(cluster + "serves = [\"web:0\", \"a b:80\"]").size(), 2u);
+}
+
+TEST(CheckBackends, checks_fit_what_the_backends_speak) {
+  EXPECT_THAT(pool("[pool.health]\ntype = \"tls\""), ElementsAre(HasSubstr("do not speak TLS")));
+  EXPECT_THAT(pool("tls = \"on\"\n[pool.health]\ntype = \"grpc\""), ElementsAre(HasSubstr("gRPC needs HTTP/2")));
+  EXPECT_THAT(pool("protocol = \"h2\"\n[pool.health]\ntype = \"grpc\"\nservice = \"a.B\""), IsEmpty());
+  EXPECT_THAT(pool("[pool.health]\nbody = \"ok\"\ntype = \"tcp\""),
+              ElementsAre(HasSubstr("only checks of type \"http\"")));
+  EXPECT_THAT(pool("[pool.health]\nbody = \"(\""), ElementsAre(HasSubstr("not a regular expression")));
+}
+
 }  // namespace
 }  // namespace genkan::conf

@@ -39,7 +39,7 @@ class H2OriginTest : public testing::Test {
     auto sockets = net::ListenSocket::open(*base::Endpoint::parse("127.0.0.1:0"), 1);
     EXPECT_TRUE(sockets);
     listening = std::move(*sockets);
-    to = listening.address();
+    to.address = listening.address();
     auto accept = [this](std::unique_ptr<net::Transport> t) {
       ++accepted;
       server->accept(std::move(t), std::make_shared<Entrance>());
@@ -83,7 +83,7 @@ class H2OriginTest : public testing::Test {
   std::unique_ptr<Server> server;
   net::ListenSocket listening;
   std::unique_ptr<net::Listener> listener;
-  base::Endpoint to;
+  OriginTo to;
   OriginLimits limits;
   OriginPool pool{loop};
   int accepted = 0, answered = 0;

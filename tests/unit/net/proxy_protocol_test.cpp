@@ -169,5 +169,33 @@ TEST(ProxyProtocolTest, RefusesEveryOtherVersion2) {
   expect_malformed(wrong);
 }
 
+base::Endpoint at(std::string_view text) { return *base::Endpoint::parse(text); }
+
+TEST(ProxyHeaderWriting, what_is_written_is_read_back) {
+  for (const int version : {1, 2}) {
+    for (const auto& [from, to] : {std::pair{"192.0.2.1:1234", "198.51.100.7:80"},
+                                   {"[2001:db8::1]:65535", "[::1]:443"},
+                                   {"192.0.2.1:7", "[2001:db8::2]:80"}}) {
+      const base::Endpoint source = at(from), destination = at(to);
+      const std::string text = write_proxy_header(version, &source, &destination);
+      const ProxyHeader header = parse_proxy_header(text + "GET /");
+      ASSERT_EQ(header.state, ProxyHeader::State::complete) << version << from;
+      EXPECT_EQ(header.size, text.size());
+      EXPECT_EQ(header.source, source) << text;
+      EXPECT_EQ(header.destination, destination) << text;
+    }
+  }
+}
+
+TEST(ProxyHeaderWriting, its_form_is_that_of_the_protocol) {
+  const base::Endpoint source = at("192.0.2.1:1234"), destination = at("198.51.100.7:80"), local = at("unix:/run/x");
+  EXPECT_EQ(write_proxy_header(1, &source, &destination), "PROXY TCP4 192.0.2.1 198.51.100.7 1234 80\r\n");
+  EXPECT_EQ(write_proxy_header(1, &local, &local), "PROXY UNKNOWN\r\n");
+  EXPECT_EQ(write_proxy_header(2, nullptr, nullptr), std::string("\r\n\r\n\0\r\nQUIT\n\x20\0\0\0", 16));
+  const ProxyHeader header = parse_proxy_header(write_proxy_header(2, &local, &destination));
+  EXPECT_EQ(header.state, ProxyHeader::State::complete);
+  EXPECT_FALSE(header.source);
+}
+
 }  // namespace
 }  // namespace genkan::net
