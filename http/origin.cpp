@@ -37,7 +37,9 @@ net::Task<OriginPool::Answer> OriginPool::exchange(Request& request, const base:
   if (!fresh) connection = take_idle(to, !is_idempotent(request.method));
   answer.failure.reused = connection != nullptr;
   if (!connection) {
-    auto transport = co_await net::connect(loop_, to, loop_.now() + limits.connect_timeout);
+    const Time began = loop_.now();
+    auto transport = co_await net::connect(loop_, to, began + limits.connect_timeout);
+    request.connect_time += loop_.now() - began;
     if (!transport) {
       answer.failure.error = transport.error();
       co_return answer;
@@ -105,7 +107,9 @@ net::Task<OriginPool::Answer> OriginPool::exchange_h2(Request& request, base::En
   }
   if (!session) {
     Opening opening{*this, to};
-    auto transport = co_await net::connect(loop_, to, loop_.now() + limits.connect_timeout);
+    const Time began = loop_.now();
+    auto transport = co_await net::connect(loop_, to, began + limits.connect_timeout);
+    request.connect_time += loop_.now() - began;
     if (!transport) {
       answer.failure.error = transport.error();
       co_return answer;

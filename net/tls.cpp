@@ -305,6 +305,12 @@ Result<std::shared_ptr<const TlsClient>> TlsClient::make(const Options& options,
     why = "cannot read the CA certificates " + options.ca_file + ": " + openssl_error();
     return Errc::tls_failed;
   }
+  if (!options.cert_file.empty() &&
+      (::SSL_CTX_use_certificate_chain_file(context, options.cert_file.c_str()) != 1 ||
+       ::SSL_CTX_use_PrivateKey_file(context, options.key_file.c_str(), SSL_FILETYPE_PEM) != 1)) {
+    why = "cannot use the certificate " + options.cert_file + " with " + options.key_file + ": " + openssl_error();
+    return Errc::tls_failed;
+  }
   const std::string alpn = alpn_wire(options.alpn);
   if (!alpn.empty()) {
     ::SSL_CTX_set_alpn_protos(context, reinterpret_cast<const unsigned char*>(alpn.data()),

@@ -36,6 +36,7 @@ class TlsClient {
     bool verify = true;  // against the system's CA certificates or `ca_file`
     std::string ca_file;
     std::vector<std::string> alpn;
+    std::string cert_file, key_file;  // ours, for a server that asks for one; empty: none
   };
   static Result<std::shared_ptr<const TlsClient>> make(const Options& options, std::string& why);
   std::unique_ptr<TlsStream> connect(std::string_view host) const;  // for SNI and verification
