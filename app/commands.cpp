@@ -157,6 +157,15 @@ std::shared_ptr<CLI::App> command_line(int& status) {
   config_option(run, o);
   run->callback([o, &status] { status = command_run(o->file); });
 
+  auto* upgrade =
+      cli.add_subcommand("upgrade", "Replace the running program by the one installed now, without a pause");
+  upgrade->footer(
+      "The new process takes over the ports, the mail queue and the virtual addresses when it is ready; the old one "
+      "serves what it has open (at most [node] upgrade_drain) and ends. When the new one does not start, nothing "
+      "changes. The same as SIGUSR2, but says how it went.");
+  config_option(upgrade, o);
+  upgrade->callback([o, &status] { status = command_upgrade(o->file); });
+
   auto* agent = cli.add_subcommand("agent", "Only announce this host's load to the cluster");
   agent->footer("For a backend host. Needs the sections [node] and [cluster]; opens no listening port.");
   config_option(agent, o);

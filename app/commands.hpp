@@ -15,6 +15,7 @@ namespace genkan::app {
 std::shared_ptr<CLI::App> command_line(int& status);
 
 int command_run(const std::string& file);
+int command_upgrade(const std::string& file);
 int command_agent(const std::string& file);
 int command_check(const std::string& file);
 int command_docs(const std::string& what);

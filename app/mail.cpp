@@ -1,11 +1,16 @@
 #include "app/mail.hpp"
 
+#include <fcntl.h>
+
 #include <future>
+#include <thread>
 
 #include "webmail/webmail.hpp"
 
 namespace genkan::app {
 namespace {
+
+using namespace std::chrono_literals;
 
 // A submission on its way from a pool thread to a worker and back. Shared: whoever gives up waiting leaves it alone.
 struct Handover {
@@ -61,10 +66,36 @@ smtp::Hooks Mail::hooks() {
   return hooks;
 }
 
-Result<void> Mail::listen(const conf::Conf& conf, std::string& why) {
+Result<void> Mail::listen(const conf::Conf& conf, std::string& why, net::Inherited* from) {
   if (!conf.smtp.enabled) return {};
   smtp_ = std::make_unique<smtp::Server>(workers_, telemetry_, hooks());
-  return smtp_->listen(conf, why);
+  return smtp_->listen(conf, why, from);
+}
+
+void Mail::each_socket(const std::function<void(const net::ListenSocket&)>& f) const {
+  if (!smtp_) return;
+  for (const auto& socket : smtp_->sockets()) f(socket);
+}
+
+void Mail::rest(Time deadline) {
+  if (!smtp_runs_) return;
+  smtp_->drain();
+  while (!smtp_->drained() && Clock::now() < deadline) std::this_thread::sleep_for(10ms);
+  smtp_runs_ = false;
+  smtp_->stop();
+}
+
+Result<void> Mail::resume(conf::ConfPtr conf, std::shared_ptr<const net::TlsServer> tls, std::string& why) {
+  if (!smtp_ || smtp_runs_) return {};
+  net::Inherited own;
+  each_socket([&](const net::ListenSocket& socket) {
+    for (const int fd : socket.all_fds()) {
+      own.add(socket.wanted().text(), base::UniqueFd(::fcntl(fd, F_DUPFD_CLOEXEC, 3)));
+    }
+  });
+  rested_.push_back(std::move(smtp_));
+  if (auto listening = listen(*conf, why, &own); !listening) return listening.error();
+  return start(std::move(conf), std::move(tls), why);
 }
 
 Result<void> Mail::open(const conf::Conf& conf, std::string& why) {

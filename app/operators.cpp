@@ -23,11 +23,11 @@ Operators::Operators(net::Workers& workers, base::Telemetry& telemetry)
 
 Operators::~Operators() = default;
 
-Result<void> Operators::open(const conf::Conf& conf, std::string& why) {
+Result<void> Operators::open(const conf::Conf& conf, std::string& why, net::Inherited* from) {
   if (!conf.admin.enabled) return {};
   const auto address = base::Endpoint::parse(conf.admin.listen);
   if (!address) return address.error();
-  auto socket = net::ListenSocket::open(*address, 1);
+  auto socket = net::ListenSocket::open(*address, 1, from);
   if (!socket) {
     why = "cannot listen on " + conf.admin.listen + " ([admin] listen): " + socket.error().message();
     return socket.error();
@@ -49,15 +49,24 @@ void Operators::start(conf::ConfPtr conf) {
     auto entrance = std::make_shared<http::Entrance>();
     entrance->name = "admin";
     auto accept = [this, entrance](std::unique_ptr<net::Transport> t) { server_->accept(std::move(t), entrance); };
-    listener_ = std::make_unique<net::Listener>(loop, socket_->fd(0), telemetry_, limit_, accept);
+    for (const int fd : socket_->fds(0, 1)) {
+      listeners_.push_back(std::make_unique<net::Listener>(loop, fd, telemetry_, limit_, accept));
+    }
   });
 }
 
 void Operators::stop() {
   workers_.on_control([&] {
-    listener_.reset();
+    listeners_.clear();
     workers_.control().wheel().cancel(sampler_);
     if (server_) server_->cancel();
+  });
+}
+
+void Operators::hand_over() {
+  workers_.on_control([&] {
+    listeners_.clear();
+    if (server_) server_->drain(1s);
   });
 }
 
@@ -72,6 +81,7 @@ void Operators::sample() {
           std::chrono::duration<double, std::milli>(workers_.worker(static_cast<int>(i)).take_lag()).count();
     }
   }
+  if (on_second_) on_second_(workers_.control().now());
   workers_.control().wheel().arm(sampler_, workers_.control().now() + 1s);
 }
 

@@ -18,10 +18,15 @@ class Operators {
   Operators(net::Workers& workers, base::Telemetry& telemetry);
   ~Operators();
 
-  Result<void> open(const conf::Conf& conf, std::string& why);  // before privileges are dropped
+  // Before privileges are dropped. A socket that `from` has for the address is used instead of a new one.
+  Result<void> open(const conf::Conf& conf, std::string& why, net::Inherited* from = nullptr);
+  const net::ListenSocket* socket() const noexcept { return socket_.get(); }
+  void hand_over();  // another process accepts from now on; who is here gets the answer
   void start(conf::ConfPtr conf);
-  void stop();
-  Duration worst_lag() const;  // of the workers, in the last second; any thread  // cuts its connections
+  // Called once a second on the control loop. Before start().
+  void on_second(std::function<void(Time)> what) { on_second_ = std::move(what); }
+  void stop();                 // cuts its connections
+  Duration worst_lag() const;  // of the workers, in the last second; any thread
 
  private:
   // Once a second: how busy each worker is.
@@ -43,10 +48,11 @@ class Operators {
   base::Counter& requests_;
   base::Counter& connections_;
   std::unique_ptr<net::ListenSocket> socket_;
-  std::unique_ptr<net::Listener> listener_;
+  std::vector<std::unique_ptr<net::Listener>> listeners_;
   std::unique_ptr<http::Server> server_;
   std::shared_ptr<net::ConnectionLimit> limit_ = std::make_shared<net::ConnectionLimit>();
   Sampler sampler_;
+  std::function<void(Time)> on_second_;
   mutable std::mutex mutex_;  // guards loads_; held for a copy
   std::vector<Load> loads_;
 };

@@ -6,76 +6,20 @@
 #include <algorithm>
 #include <thread>
 
-#include "app/backend_checks.hpp"
-#include "app/certificates.hpp"
-#include "app/load_watch.hpp"
-#include "app/mail.hpp"
-#include "app/operators.hpp"
 #include "app/privileges.hpp"
-#include "app/queue_counter.hpp"
-#include "app/web.hpp"
+#include "app/rooms.hpp"
 #include "base/file.hpp"
 #include "base/sd_notify.hpp"
 #include "base/version.hpp"
-#include "cluster/service.hpp"
-#include "net/resolver.hpp"
 
 namespace genkan::app {
 
-struct Site::Rooms {
-  explicit Rooms(conf::ConfPtr c)
-      : conf(std::move(c)),
-        log(conf->log),
-        telemetry{log, metrics, status},
-        workers(static_cast<int>(conf->node.workers)),
-        cluster(telemetry, conf->node.name),
-        resolver(workers.control(), conf->node.name_servers),
-        checks(workers.control()),
-        service(workers.control(), cluster, telemetry, &resolver),
-        certificates(workers, telemetry, resolver, conf->node.state_dir),
-        mail(workers, telemetry, cluster),
-        web(workers, telemetry, cluster),
-        operators(workers, telemetry),
-        load_watch(metrics, cluster, operators) {
-    mail.set_load([this](const conf::Smtp& smtp) { return load_watch.read(smtp); });
-  }
+namespace {
 
-  cluster::ChannelOptions channel_options();
+// How long an idle connection is kept at a stop: a request that its client is just sending gets its answer.
+constexpr Duration kStopGrace = 300ms;
 
-  conf::ConfPtr conf;
-  base::Log log;
-  base::Metrics metrics;
-  base::StatusBoard status;
-  base::Telemetry telemetry;
-  net::Workers workers;
-  cluster::Cluster cluster;
-  net::Resolver resolver;  // on the control loop
-  BackendChecks checks;
-  cluster::Service service;
-  Certificates certificates;
-  Mail mail;
-  Web web;  // after mail: its handlers hold the webmail, which uses mail's accounts to its end
-  Operators operators;
-  LoadWatch load_watch;
-  QueueCounter queue_counter{log};
-  std::unique_ptr<vip::Launched> launched;
-  std::unique_ptr<vip::Vip> vip;
-
-  // Ten times a second: how well this node serves, for the VIP. A node that is up keeps a share even when every backend
-  // is gone: when all are bad, nobody moves.
-  struct Gauge final : net::Timer {
-    explicit Gauge(Rooms& r) : rooms(r) {}
-    void on_timer() noexcept override {
-      std::string why;
-      const bool ready = rooms.status.ready(why);
-      rooms.vip->set_service_level(ready ? std::max(1, static_cast<int>(rooms.cluster.capacity() * 100)) : 1);
-      rooms.workers.control().wheel().arm(*this, Clock::now() + 100ms);
-    }
-    Rooms& rooms;
-  };
-  Gauge gauge{*this};
-  std::string pid_file;  // ours, once written
-};
+}  // namespace
 
 // What this node says of itself beyond the host's load. Runs on the control loop.
 cluster::ChannelOptions Site::Rooms::channel_options() {
@@ -90,9 +34,10 @@ cluster::ChannelOptions Site::Rooms::channel_options() {
   return options;
 }
 
-Site::Site(conf::ConfPtr conf, std::unique_ptr<vip::Launched> launched)
+Site::Site(conf::ConfPtr conf, std::unique_ptr<vip::Launched> launched, std::unique_ptr<Heritage> heritage)
     : rooms_(std::make_unique<Rooms>(std::move(conf))) {
   rooms_->launched = std::move(launched);
+  rooms_->heritage = std::move(heritage);
 }
 
 Site::~Site() = default;
@@ -109,11 +54,16 @@ int Site::start(std::string& why) {
     why = "cannot make " + r.conf->node.run_dir + ": " + made.error().message();
     return EX_CANTCREAT;
   }
-  if (auto opened = r.web.open(*r.conf, why); !opened) return EX_UNAVAILABLE;
-  if (auto opened = r.operators.open(*r.conf, why); !opened) return EX_UNAVAILABLE;
-  if (auto opened = r.mail.listen(*r.conf, why); !opened) return EX_UNAVAILABLE;
-  if (auto opened = r.service.open(*r.conf, r.channel_options(), why); !opened) return EX_UNAVAILABLE;
+  Heritage* const old = r.heritage.get();
+  if (auto opened = r.web.open(*r.conf, why, old ? &old->web : nullptr); !opened) return EX_UNAVAILABLE;
+  if (auto opened = r.operators.open(*r.conf, why, old ? &old->admin : nullptr); !opened) return EX_UNAVAILABLE;
+  if (auto opened = r.mail.listen(*r.conf, why, old ? &old->smtp : nullptr); !opened) return EX_UNAVAILABLE;
+  if (!old) {
+    if (auto opened = r.service.open(*r.conf, r.channel_options(), why); !opened) return EX_UNAVAILABLE;
+  }
   if (auto dropped = drop_privileges(*r.conf, why); !dropped) return EX_NOPERM;
+  if (auto set = r.syslog.configure(*r.conf, why); !set) return EX_CONFIG;
+  r.log.copy_to(&r.syslog);
   if (auto opened = r.mail.open(*r.conf, why); !opened) return EX_CANTCREAT;
   r.web.set_webmail(r.mail.webmail());
   r.web.set_certificates(r.certificates.store());
@@ -122,11 +72,19 @@ int Site::start(std::string& why) {
   if (!snapshot) return EX_CONFIG;
   r.queue_counter.watch(r.conf->cluster.queue_dirs);
   r.service.set_h2([&r](cluster::H2Question question) { return r.checks.ask(std::move(question)); });
+  r.snapshot = *snapshot;
   r.workers.on_control([&r] { r.service.start(); });
+  if (old) {
+    if (auto mine = r.wait_for_turn(why); !mine) return EX_TEMPFAIL;
+  }
   if (auto started = r.mail.start(r.conf, (*snapshot)->tls, why); !started) return EX_IOERR;
   r.web.start(*snapshot);
   r.certificates.watch(r.web.tls(), r.conf->tls.watch_interval);
+  r.operators.on_second([&r](Time now) { r.web.sample(now); });
   r.operators.start(r.conf);
+  if (old) {
+    if (auto mine = r.wait_for_go(why); !mine) return EX_TEMPFAIL;
+  }
   if (r.launched) r.vip = std::make_unique<vip::Vip>(std::move(*r.launched), r.telemetry);
   const std::string pid_file = r.conf->node.run_dir + "/genkan.pid";
   if (auto written = base::write_file_durable(pid_file, std::to_string(::getpid()) + "\n", 0644); !written) {
@@ -136,6 +94,7 @@ int Site::start(std::string& why) {
   r.pid_file = pid_file;
   r.status.set_ready(true, "");
   if (r.vip) r.workers.on_control([&r] { r.gauge.on_timer(); });
+  if (old) r.say_taken();
   base::sd_notify_ready();
   r.log.notice("genkan serves",
                {{"version", base::kVersion}, {"node", r.conf->node.name}, {"workers", r.workers.count()}});
@@ -153,7 +112,9 @@ bool Site::reload(conf::ConfPtr conf, std::string& why) {
   if (auto updated = r.mail.reload(conf, (*snapshot)->tls, why); !updated) return false;
   r.queue_counter.watch(conf->cluster.queue_dirs);
   r.certificates.watch(r.web.tls(), conf->tls.watch_interval);
+  if (auto set = r.syslog.configure(*conf, why); !set) return false;
   r.log.set_level(conf->log.level);
+  r.snapshot = *snapshot;
   r.conf = std::move(conf);
   base::sd_notify_ready();
   return true;
@@ -165,6 +126,29 @@ void Site::reopen_logs() {
   rooms_->mail.reopen_log();
 }
 
+void Site::Rooms::end(Time deadline) {
+  if (web.sessions() > 0) {
+    log.warning("the drain timeout passed: connections are cut", {{"connections", web.sessions()}});
+    web.cancel();
+    while (web.sessions() > 0) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  mail.stop();
+  queue_counter.stop();
+  operators.stop();
+  workers.on_control([this] {
+    service.stop();
+    certificates.stop();
+    checks.stop();
+    resolver.cancel();
+  });
+  while (workers.live() > 0 && Clock::now() < deadline + 5s) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  workers.on_control([this] { checks.close(); });
+  web.close();
+  vip.reset();
+  workers.stop();
+  if (!pid_file.empty()) ::unlink(pid_file.c_str());
+}
+
 void Site::stop() {
   Rooms& r = *rooms_;
   r.status.set_ready(false, "stopping");
@@ -174,33 +158,13 @@ void Site::stop() {
     r.workers.on_control([&r] { r.workers.control().wheel().cancel(r.gauge); });
     r.vip->stop(deadline);
   }
-  r.web.stop_accepting();
+  r.web.stop_accepting(true);
   r.mail.drain();
-  r.web.drain();
+  r.web.drain(kStopGrace);
   r.log.info("draining", {{"connections", r.web.sessions()}});
   while ((r.web.sessions() > 0 || !r.mail.drained()) && Clock::now() < deadline)
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  if (r.web.sessions() > 0) {
-    r.log.warning("the drain timeout passed: connections are cut", {{"connections", r.web.sessions()}});
-    r.web.cancel();
-    while (r.web.sessions() > 0) std::this_thread::sleep_for(std::chrono::milliseconds(5));
-  }
-  r.mail.stop();
-  r.queue_counter.stop();
-  r.operators.stop();
-  r.workers.on_control([&r] {
-    r.service.stop();
-    r.certificates.stop();
-    r.checks.stop();
-    r.resolver.cancel();
-  });
-  while (r.workers.live() > 0 && Clock::now() < deadline + 5s)
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
-  r.workers.on_control([&r] { r.checks.close(); });
-  r.web.close();
-  r.vip.reset();
-  r.workers.stop();
-  ::unlink(r.pid_file.c_str());
+  r.end(deadline);
   r.log.notice("genkan has stopped");
 }
 

@@ -1,5 +1,7 @@
 #include "app/web.hpp"
 
+#include <sys/resource.h>
+
 #include <algorithm>
 #include <array>
 #include <system_error>
@@ -16,21 +18,23 @@ constexpr int kFileThreads = 2;
 
 }  // namespace
 
-Web::Web(net::Workers& workers, base::Telemetry& telemetry, cluster::Cluster& cluster)
+Web::Web(net::Workers& workers, base::Telemetry& telemetry, cluster::Cluster& cluster, net::Syslog& syslog)
     : workers_(workers),
       telemetry_(telemetry),
       cluster_(cluster),
+      syslog_(syslog),
       server_metrics_(telemetry.metrics, "public"),
       forward_metrics_(telemetry.metrics),
       tls_metrics_(telemetry.metrics),
       limits_(telemetry),
+      routes_(telemetry),
       files_(kFileThreads) {}
 
 Web::~Web() = default;
 
 Result<std::unique_ptr<Web::Listening>> Web::open_one(const base::Endpoint& address, const conf::Listen& listen,
-                                                      std::string& why) {
-  auto sockets = net::ListenSocket::open(address, workers_.count());
+                                                      std::string& why, net::Inherited* from) {
+  auto sockets = net::ListenSocket::open(address, workers_.count(), from);
   if (!sockets) {
     why = "cannot listen on " + address.text() + " ([[listen]] " + listen.name + "): " + sockets.error().message();
     return sockets.error();
@@ -47,12 +51,16 @@ Result<std::unique_ptr<Web::Listening>> Web::open_one(const base::Endpoint& addr
   return listening;
 }
 
-Result<void> Web::open(const conf::Conf& conf, std::string& why) {
+void Web::each_socket(const std::function<void(const net::ListenSocket&)>& f) const {
+  for (const auto& listening : listening_) f(listening->sockets);
+}
+
+Result<void> Web::open(const conf::Conf& conf, std::string& why, net::Inherited* from) {
   for (const auto& listen : conf.listens) {
     for (const auto& text : listen.address) {
       const auto address = base::Endpoint::parse(text);
       if (!address) return address.error();
-      auto listening = open_one(*address, listen, why);
+      auto listening = open_one(*address, listen, why, from);
       if (!listening) return listening.error();
       listening_.push_back(std::move(*listening));
     }
@@ -133,8 +141,10 @@ Result<http::SnapshotPtr> Web::build(conf::ConfPtr conf, std::string& why) {
   }
   auto format = conf::parse_log_format(conf->access_log.format, why);
   if (!format) return format.error();
+  const bool to_syslog = conf->syslog.access_log && !conf->syslog.server.empty();
   snapshot->observer =
-      std::make_shared<proxy::AccessLog>(access_file_, std::move(*format), conf->access_log.slow, telemetry_);
+      std::make_shared<proxy::AccessLog>(access_file_, std::move(*format), conf->access_log.slow,
+                                         routes_.table(conf->routes), to_syslog ? &syslog_ : nullptr, telemetry_);
   return snapshot;
 }
 
@@ -145,13 +155,33 @@ void Web::listen_on(Listening& listening) {
     auto accept = [&server, entrance = listening.entrance](std::unique_ptr<net::Transport> transport) {
       server.accept(std::move(transport), entrance);
     };
-    listening.listeners[static_cast<std::size_t>(i)] = std::make_unique<net::Listener>(
-        workers_.worker(i), listening.sockets.fd(i), telemetry_, limit_, std::move(accept));
+    for (const int fd : listening.sockets.fds(i, workers_.count())) {
+      listening.listeners[static_cast<std::size_t>(i)].push_back(
+          std::make_unique<net::Listener>(workers_.worker(i), fd, telemetry_, limit_, accept));
+    }
   });
 }
 
+// A client's connection may need one to a backend: with more of them than half of the descriptors those who are already
+// here could not be served any more.
+void Web::set_limits(const conf::Conf& conf) {
+  constexpr std::int64_t kOwn = 64;  // logs, databases, sockets of other rooms
+  std::int64_t most = conf.http.max_connections;
+  ::rlimit files{};
+  if (::getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur != RLIM_INFINITY) {
+    const auto room = std::max<std::int64_t>(8, (static_cast<std::int64_t>(files.rlim_cur) - kOwn) / 2);
+    if (room < most) {
+      telemetry_.log.warning("fewer connections than http.max_connections: the system allows too few open files",
+                             {{"max_connections", most}, {"now", room}, {"open_files", files.rlim_cur}});
+      most = room;
+    }
+  }
+  limit_->max = most;
+  limit_->max_per_address = conf.http.max_connections_per_address;
+}
+
 void Web::start(http::SnapshotPtr snapshot) {
-  limit_->max = snapshot->conf->http.max_connections;
+  set_limits(*snapshot->conf);
   servers_.resize(static_cast<std::size_t>(workers_.count()));
   workers_.on_each([&](int i) {
     net::Loop& loop = workers_.worker(i);
@@ -159,6 +189,7 @@ void Web::start(http::SnapshotPtr snapshot) {
     servers_[static_cast<std::size_t>(i)] =
         std::make_unique<http::Server>(loop, telemetry_, server_metrics_, snapshot, limit_);
   });
+  routes_.show(snapshot->conf->routes);
   for (auto& listening : listening_) listen_on(*listening);
   started_ = true;
 }
@@ -186,13 +217,14 @@ Result<void> Web::update(http::SnapshotPtr snapshot, std::string& why) {
     }
   }
   cache_->configure(conf.cache);
-  limit_->max = conf.http.max_connections;
+  routes_.show(conf.routes);
+  set_limits(conf);
   workers_.on_each([&](int i) { servers_[static_cast<std::size_t>(i)]->update(snapshot); });
   for (auto& listening : listening_) {
     if (std::find(kept.begin(), kept.end(), listening.get()) != kept.end()) {
       next.push_back(std::move(listening));
     } else {
-      workers_.on_each([&](int i) { listening->listeners[static_cast<std::size_t>(i)].reset(); });
+      workers_.on_each([&](int i) { listening->listeners[static_cast<std::size_t>(i)].clear(); });
     }
   }
   for (auto& listening : fresh) {
@@ -211,15 +243,21 @@ void Web::reopen_log() {
   }
 }
 
-void Web::stop_accepting() {
+void Web::stop_accepting(bool take_waiting) {
   workers_.on_each([&](int i) {
-    for (auto& listening : listening_) listening->listeners[static_cast<std::size_t>(i)].reset();
+    for (auto& listening : listening_) {
+      auto& mine = listening->listeners[static_cast<std::size_t>(i)];
+      if (take_waiting) {
+        for (auto& listener : mine) listener->accept_waiting();
+      }
+      mine.clear();
+    }
   });
 }
 
-void Web::drain() {
+void Web::drain(Duration grace) {
   workers_.on_each([&](int i) {
-    servers_[static_cast<std::size_t>(i)]->drain();
+    servers_[static_cast<std::size_t>(i)]->drain(grace);
     origins_.of(workers_.worker(i)).retire();
   });
 }

@@ -95,6 +95,7 @@ struct Log::Impl {
 
   LogOptions options;
   std::atomic<Level> level;
+  std::atomic<LineCopy*> copy{nullptr};
   bool colour = false;
   std::mutex repeats_mutex;  // guards repeats; held for one look-up, or for one walk a second
   std::map<std::pair<Level, std::string>, Repeats, Less> repeats;
@@ -111,12 +112,15 @@ Log::~Log() = default;
 bool Log::enabled(Level level) const noexcept { return level >= impl_->level.load(std::memory_order_relaxed); }
 void Log::set_level(Level level) noexcept { impl_->level.store(level, std::memory_order_relaxed); }
 
+void Log::copy_to(LineCopy* copy) noexcept { impl_->copy.store(copy, std::memory_order_release); }
+
 void Log::write(Level level, std::string_view message, std::initializer_list<Field> fields) {
   if (!enabled(level) || !impl_->admit(level, message)) return;
   thread_local std::string buffer;
   buffer.clear();
   impl_->format({WallClock::now(), level, message, {fields.begin(), fields.size()}}, buffer);
   if (impl_->sink.write(buffer)) impl_->report_losses();
+  if (LineCopy* copy = impl_->copy.load(std::memory_order_acquire)) copy->take(level, buffer);
   if (buffer.capacity() > 64 * 1024) std::string().swap(buffer);
 }
 

@@ -46,6 +46,15 @@ struct LogOptions {
   bool colour = false;             // text on a terminal only
 };
 
+// Hears every line that the log writes, on the thread that logs; must not block, nor log.
+class LineCopy {
+ public:
+  virtual void take(Level level, std::string_view line) noexcept = 0;
+
+ protected:
+  ~LineCopy() = default;
+};
+
 // Thread-safe. Outlives every room. The destructor writes what is queued.
 class Log {
  public:
@@ -58,6 +67,7 @@ class Log {
 
   bool enabled(Level level) const noexcept;
   void set_level(Level level) noexcept;
+  void copy_to(LineCopy* copy) noexcept;  // null: nobody. It must stay until another is set and a line later
 
   // `message` is a fixed sentence that names the event (the key of the repeat limit); what varies goes into fields.
   void write(Level level, std::string_view message, std::initializer_list<Field> fields = {});

@@ -61,6 +61,11 @@ void Service::refresh() {
   resolve_backends();
 }
 
+void Service::rest_channel() {
+  if (channel_) channel_->stop();
+  opened_with_ = {};
+}
+
 void Service::stop() {
   loop_.wheel().cancel(*this);
   checker_.stop();

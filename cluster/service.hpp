@@ -40,6 +40,8 @@ class Service final : private net::Timer {
   void start();
   void refresh();
   void stop();
+  // The channel falls silent; the next open() and refresh() make a new one, whatever the configuration.
+  void rest_channel();
 
   const Channel* channel() const noexcept { return channel_.get(); }
 

@@ -80,6 +80,7 @@ void check_all(const Conf& conf, std::vector<Problem>& problems, std::set<std::s
   Checker check(conf, problems, std::move(failed));
   check_addresses(check);
   check_access_log(check);
+  check_syslog(check);
   check_listeners(check);
   check_tls(check);
   check_acme(check);

@@ -50,6 +50,7 @@ std::string at(std::string_view list, std::size_t index, std::string_view name =
 std::string nearest_hint(const std::string& wrong, const std::vector<std::string_view>& names);
 
 void check_access_log(Checker& check);
+void check_syslog(Checker& check);
 void check_listeners(Checker& check);
 void check_tls(Checker& check);
 void check_acme(Checker& check);

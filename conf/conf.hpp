@@ -25,6 +25,7 @@ struct Node {
   std::string user, group;                    // to become after the listeners are open; empty: stay
   std::uint32_t workers = 0;                  // 0: one per core
   milliseconds drain_timeout{30'000};         // how long a stop waits for requests in flight
+  milliseconds upgrade_drain{3'600'000};      // how long the old process of an upgrade serves what is still open
   std::vector<std::string> name_servers;      // "127.0.0.1:53"; empty: /etc/resolv.conf
 };
 
@@ -33,6 +34,19 @@ struct AccessLog {
   std::string path;                 // empty: none; "-": standard output
   std::string format = "combined";  // or "json", or a text with {items}
   milliseconds slow{0};             // requests that take longer are warned about; 0: none
+};
+
+// [syslog]: RFC 5424
+struct Syslog {
+  std::string server;  // "udp://192.0.2.1:514", "tcp://...", "tls://..."; empty: off
+  std::string facility = "local0";
+  std::string app_name = "genkan";
+  bool access_log = true, log = true;
+  std::uint64_t buffer = 64ull << 20;  // bytes on the disk while the receiver is away; 0: none
+  std::string ca;                      // PEM file; empty: the system's
+  std::string tls_name;                // that the certificate must bear; empty: the host of `server`
+  std::string cert, key;               // of ours, where the receiver asks for one
+  bool operator==(const Syslog&) const = default;
 };
 
 // [[listen]]
@@ -107,6 +121,13 @@ struct Http {
   std::uint32_t max_connections = 20'000;     // all listeners together
   std::uint32_t h2_max_streams = 100;         // at once on one HTTP/2 connection
   milliseconds tunnel_timeout{3'600'000};     // WebSocket and the like: without a byte either way
+  bool request_id = false;                    // every request has an X-Request-ID
+  std::vector<base::Cidr> request_id_from;    // peers whose own is kept
+  bool trace = false;                         // every request has a valid traceparent
+  std::uint32_t trace_sample = 100;           // percent of the traces begun here that ask to be recorded
+  std::uint64_t max_memory = 0;               // bytes of buffers of all connections; 0: no limit
+  // IPv6: of a /64; 0: no limit
+  std::uint32_t max_connections_per_address = 0;
 };
 
 // [[pool]] and [[pool.backend]]
@@ -394,6 +415,7 @@ struct Conf {
   Node node;
   base::LogOptions log;
   AccessLog access_log;
+  Syslog syslog;
   Tls tls;
   Http http;
   std::vector<Listen> listens;

@@ -15,7 +15,7 @@ struct Known {
   LogItem item;
   bool argument = false;
 };
-constexpr std::array<Known, 28> kKnown{{
+constexpr std::array<Known, 34> kKnown{{
     {"client", LogItem::client},
     {"time", LogItem::time},
     {"time_iso", LogItem::time_iso},
@@ -29,7 +29,11 @@ constexpr std::array<Known, 28> kKnown{{
     {"status", LogItem::status},
     {"bytes", LogItem::bytes},
     {"duration", LogItem::duration},
+    {"accept", LogItem::accept},
+    {"tls", LogItem::tls},
+    {"head", LogItem::head},
     {"wait", LogItem::wait},
+    {"connect", LogItem::connect},
     {"first_byte", LogItem::first_byte},
     {"route", LogItem::route},
     {"backend", LogItem::pool_backend},
@@ -40,6 +44,8 @@ constexpr std::array<Known, 28> kKnown{{
     {"tls_cipher", LogItem::tls_cipher},
     {"tls_resumed", LogItem::tls_resumed},
     {"early_data", LogItem::early_data},
+    {"request_id", LogItem::request_id},
+    {"trace_id", LogItem::trace_id},
     {"error", LogItem::error},
     {"header", LogItem::header, true},
     {"sent", LogItem::sent_header, true},

@@ -26,7 +26,11 @@ enum class LogItem : std::uint8_t {
   status,        //
   bytes,         // of content sent
   duration,      // seconds, from the request's head to the last byte
+  accept,        // seconds from the accept to the TLS handshake or the first byte: a PROXY header; first request only
+  tls,           // seconds of the TLS handshake; first request only
+  head,          // seconds from the head's first byte to its last
   wait,          // seconds until a backend was chosen
+  connect,       // seconds until connected to it; 0 on a kept connection
   first_byte,    // seconds until the backend's head was there
   route,         //
   pool_backend,  // {backend}
@@ -38,6 +42,8 @@ enum class LogItem : std::uint8_t {
   tls_resumed,   // yes: a session was resumed, no, or - without TLS
   early_data,    // yes: served before the handshake was over (0-RTT), no, or -
   client_fact,   // {client_certificate}, {client_issuer} ...: of the client's certificate
+  request_id,    // X-Request-ID
+  trace_id,      // of traceparent
   error,         // why the client did not get everything
   header,        // {header:NAME} of the request
   sent_header,   // {sent:NAME} of the response

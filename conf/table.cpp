@@ -10,6 +10,7 @@ Section whole() {
   s.one("node", &Conf::node, node_section());
   s.one("log", &Conf::log, log_section());
   s.one("access_log", &Conf::access_log, access_log_section());
+  s.one("syslog", &Conf::syslog, syslog_section());
   s.many("listen", &Conf::listens, listen_section());
   s.many("certificate", &Conf::certificates, certificate_section());
   s.one("acme", &Conf::acme, acme_section());

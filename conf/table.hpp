@@ -80,6 +80,7 @@ class SectionOf {
 Section node_section();
 Section log_section();
 Section access_log_section();
+Section syslog_section();
 Section listen_section();
 Section certificate_section();
 Section acme_section();

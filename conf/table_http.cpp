@@ -118,10 +118,26 @@ Section http_section() {
   s.row("server_name", &Http::server_name, text(), "Name of this server in Server and Via fields.");
   s.row("max_connections", &Http::max_connections, number(1, 1'000'000),
         "Client connections at once on all ports together. Above it new clients wait in the system's queue.");
+  s.row("max_connections_per_address", &Http::max_connections_per_address, number(0, 1'000'000),
+        "Connections at once from one client address (IPv6: from one /64); what comes beyond it is closed before a "
+        "byte of it is read. Behind a PROXY header it counts for the address in the header. 0: no limit.");
+  s.row("max_memory", &Http::max_memory, size(0),
+        "Buffers of all client connections together. Above it new connections are closed and new requests are answered "
+        "503, until it is less again. 0: no limit.");
   s.row("h2_max_streams", &Http::h2_max_streams, number(1, 10'000),
         "Requests at once on one HTTP/2 connection. What a client opens beyond it is refused.");
   s.row("tunnel_timeout", &Http::tunnel_timeout, duration(1s, 24h * 30),
         "How long a WebSocket or another upgraded connection may be silent in both directions before it is closed.");
+  s.row("request_id", &Http::request_id, flag(),
+        "Give every request an X-Request-ID for the backends and the logs: its own where it comes from "
+        "`request_id_from`, else a new one.");
+  s.row("request_id_from", &Http::request_id_from, list_of(cidr()),
+        "Peers whose X-Request-ID is kept: proxies in front of this one.");
+  s.row("trace", &Http::trace, flag(),
+        "See to it that every request has a valid traceparent field (W3C Trace Context): one that came is passed on as "
+        "it is, a missing or malformed one is replaced by the begin of a new trace.");
+  s.row("trace_sample", &Http::trace_sample, number(0, 100),
+        "Per cent of the traces begun here that ask the backends to record them.");
   return s.take();
 }
 

@@ -1,4 +1,4 @@
-// Rows of [node], [log] and [access_log].
+// Rows of [node], [log], [access_log] and [syslog].
 #include "conf/table.hpp"
 
 namespace genkan::conf {
@@ -19,6 +19,9 @@ Section node_section() {
   s.row("workers", &Node::workers, number(0, 64), "Number of worker threads; 0 means one for each processor.");
   s.row("drain_timeout", &Node::drain_timeout, duration(0ms, 1h),
         "How long a stop waits for requests and mail sessions that are under way before it cuts them off.");
+  s.row("upgrade_drain", &Node::upgrade_drain, duration(0ms, 24h * 30),
+        "After `genkan upgrade`: how long the old process goes on with what is still open, such as WebSockets and long "
+        "downloads, before it cuts them off.");
   s.row("name_servers", &Node::name_servers, unset(list_of(peer(53)), "those of /etc/resolv.conf"),
         "DNS servers, asked in this order, such as [\"127.0.0.1:53\", \"[2001:db8::53]:53\"].");
   return s.take();
@@ -46,15 +49,42 @@ Section access_log_section() {
   s.row(
       "format", &AccessLog::format, text(),
       "\"combined\", as log analysers read it; \"json\"; or a text with items: {client}, {time}, {time_iso}, {method}, "
-      "{target}, {path}, {query}, {protocol}, {scheme}, {host}, {status}, {bytes}, {duration}, {wait}, {first_byte}, "
-      "{route}, {backend}, {tries}, {cache}, {tls_version}, {tls_cipher}, {tls_resumed}, {early_data}, {server_name}, "
-      "{client_certificate}, "
-      "{client_verified}, {client_issuer}, {client_serial}, {client_fingerprint}, {client_san}, {client_not_after}, "
-      "{error}, {header:NAME} and {cookie:NAME} of "
-      "the "
-      "request, {sent:NAME} of the response. Times are in seconds.");
+      "{target}, {path}, {query}, {protocol}, {scheme}, {host}, {status}, {bytes}, {duration}, {accept}, {tls}, "
+      "{head}, {wait}, {connect}, {first_byte}, {route}, {backend}, {tries}, {cache}, {tls_version}, {tls_cipher}, "
+      "{tls_resumed}, {early_data}, {server_name}, {client_certificate}, {client_verified}, {client_issuer}, "
+      "{client_serial}, {client_fingerprint}, {client_san}, {client_not_after}, {request_id}, {trace_id}, {error}, "
+      "{header:NAME} and {cookie:NAME} of the request, {sent:NAME} of the response. Times are in seconds.");
   s.row("slow", &AccessLog::slow, duration(0ms, 24h),
         "A request that takes longer is also warned about in the log, with its phases; 0 means never.");
+  return s.take();
+}
+
+Section syslog_section() {
+  SectionOf<Syslog> s(
+      "Sends the access log and the log to a syslog receiver as well (RFC 5424). While it is away lines wait on the "
+      "disk, up to `buffer`; what comes beyond that is dropped and counted.");
+  s.row(
+      "server", &Syslog::server, example(unset(text(), "no syslog"), "\"tls://logs.example.org:6514\""),
+      "Where to send: \"udp://HOST:PORT\", \"tcp://HOST:PORT\" (octet counting, RFC 6587) or \"tls://HOST:PORT\" (RFC "
+      "5425). Without a port: 514, 601 and 6514. UDP tells nobody what was lost on the way.");
+  s.row("facility", &Syslog::facility,
+        words({"kern",     "user", "mail",   "daemon", "auth",   "syslog", "lpr",    "news",   "uucp",   "cron",
+               "authpriv", "ftp",  "local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7"}),
+        "The facility of every message.");
+  s.row("app_name", &Syslog::app_name, text(), "APP-NAME of every message: up to 48 printable characters.");
+  s.row("access_log", &Syslog::access_log, flag(), "Send the lines of the access log, in the format of [access_log].");
+  s.row("log", &Syslog::log, flag(), "Send what Genkan says about itself.");
+  s.row("buffer", &Syslog::buffer, size(0, 1ull << 40),
+        "Bytes of lines that wait in `state_dir` while the receiver is away. They survive a restart. 0: only a little, "
+        "in "
+        "memory.");
+  s.row("ca", &Syslog::ca, unset(path(), "those of the system"),
+        "PEM file with the authorities that may have signed the receiver's certificate.");
+  s.row("tls_name", &Syslog::tls_name, unset(text(), "the host in `server`"),
+        "The name that the receiver's certificate must bear.");
+  s.row("cert", &Syslog::cert, unset(path(), "none"),
+        "PEM file with our certificate, for a receiver that asks for one.");
+  s.row("key", &Syslog::key, unset(path(), "none"), "PEM file with its private key.");
   return s.take();
 }
 

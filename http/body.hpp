@@ -20,12 +20,28 @@ struct Chunk {
   bool last = false;      // nothing comes after this (data may still be non-empty)
 };
 
+struct FilePart {
+  int fd = -1;
+  std::uint64_t at = 0, size = 0;
+};
+
 class Body {
  public:
   // True: `out` is set (bytes, the end, or an error). False: nothing at hand, fetch() would wait.
   virtual bool poll(Result<Chunk>& out) = 0;
   // Only after poll() said no. Never an empty chunk unless it is the last.
   virtual net::Task<Result<Chunk>> fetch() = 0;
+  // The whole content as a part of a file, for those who can send it without reading it; asked once, before the first
+  // poll(). The descriptor stays open as long as the body. False: there is none, poll() gives the content.
+  virtual bool as_file(FilePart& out) {
+    static_cast<void>(out);
+    return false;
+  }
+  // Brings a piece of that file into memory, so that sending it does not wait for a disk.
+  virtual net::Task<Result<void>> warm(FilePart piece) {
+    static_cast<void>(piece);
+    co_return Result<void>();
+  }
   // All of the content's bytes, when known before it is read.
   virtual std::optional<std::uint64_t> length() const = 0;
   // After the last chunk: the trailer section, or null.

@@ -48,6 +48,8 @@ constexpr std::array<std::string_view, static_cast<std::size_t>(FieldId::count_)
                                                                                             "Server",
                                                                                             "Set-Cookie",
                                                                                             "TE",
+                                                                                            "traceparent",
+                                                                                            "tracestate",
                                                                                             "Trailer",
                                                                                             "Transfer-Encoding",
                                                                                             "Upgrade",

@@ -55,6 +55,8 @@ enum class FieldId : std::uint8_t {
   server,
   set_cookie,
   te,
+  traceparent,
+  tracestate,
   trailer,
   transfer_encoding,
   upgrade,

@@ -158,6 +158,11 @@ struct Request {
 
   // For the log and metrics, set by handlers; text lives as long as the configuration or the request.
   std::string_view route, backend, cache_result;
+  int route_row = -1;       // of the table
+  Duration accept_time{};   // from the accept to the handshake or the first byte; first request of a connection only
+  Duration tls_time{};      // of the handshake; likewise
+  Duration head_time{};     // from the head's first byte to its last
+  Duration connect_time{};  // of all connections to backends that were opened for it
   Duration wait_time{};     // until a backend was chosen
   Duration backend_time{};  // until the origin's head was there
   int tries = 0;

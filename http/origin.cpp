@@ -49,7 +49,9 @@ net::Task<OriginPool::Answer> OriginPool::exchange_h1(std::unique_ptr<OriginConn
   if (!connection && !fresh) connection = take_idle(to, !is_idempotent(request.method));
   answer.failure.reused = connection != nullptr && !fresh;
   if (!connection) {
+    const Time began = loop_.now();
     auto transport = co_await open(to, limits, answer.failure);
+    request.connect_time += loop_.now() - began;
     if (!transport) co_return std::move(answer);
     connection = std::make_unique<OriginConnection>(*this, to, std::move(transport));
   }
@@ -121,7 +123,9 @@ net::Task<OriginPool::Answer> OriginPool::exchange_h2(Request& request, OriginTo
   bool opened = false;
   if (!session && !single) {
     Opening opening{*this, to};
+    const Time began = loop_.now();
     auto transport = co_await open(to, limits, answer.failure);
+    request.connect_time += loop_.now() - began;
     if (!transport) co_return std::move(answer);
     opened = true;
     const bool h2 = !limits.settle || transport->tls()->alpn() == "h2";
@@ -141,7 +145,7 @@ net::Task<OriginPool::Answer> OriginPool::exchange_h2(Request& request, OriginTo
     co_return std::move(alone);
   }
   auto* stream = new h2::OriginStream(*session, request, limits);  // ends with release()
-  if (retired_) session->retire();  // not before: without a stream it would end at once
+  if (retired_) session->retire();                                 // not before: without a stream it would end at once
   const bool ok = co_await stream->exchange(target, host, replay, answer.failure);
   if (ok) {
     answer.response.head = stream->head();

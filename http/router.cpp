@@ -66,6 +66,7 @@ net::Task<Result<Response>> Router::handle(Request& request) {
   const int row = match(request);
   if (row < 0) return answer_none(request);
   request.route = rows_[static_cast<std::size_t>(row)].name;
+  request.route_row = row;
   return rows_[static_cast<std::size_t>(row)].handler->handle(request);  // no frame of its own
 }
 

@@ -52,14 +52,45 @@ net::Task<bool> begins_h2(net::Transport& transport, Duration timeout, bool push
   co_return data == kPreface;
 }
 
+// One connection's place among those of its address.
+class Admission {
+ public:
+  Admission(net::ConnectionLimit& limit, ServerMetrics& metrics) : limit_(limit), metrics_(metrics) {}
+  Admission(const Admission&) = delete;
+  ~Admission() {
+    if (entered_) limit_.addresses.leave(ip_);
+  }
+  bool enter(const base::Endpoint& peer) {
+    const auto max = limit_.max_per_address.load(std::memory_order_relaxed);
+    if (max == 0 || peer.is_unix()) return true;
+    ip_ = peer.ip;
+    entered_ = limit_.addresses.enter(ip_, max);
+    if (!entered_) metrics_.over_address.add();
+    return entered_;
+  }
+
+ private:
+  net::ConnectionLimit& limit_;
+  ServerMetrics& metrics_;
+  base::IpAddress ip_;
+  bool entered_ = false;
+};
+
 }  // namespace
 
 ServerMetrics::ServerMetrics(base::Metrics& m, const std::string& side)
-    : connections(m.gauge("genkan_http_connections", "Open client connections", {{"side", side}})),
+    : visitors(side == "public"),
+      connections(m.gauge("genkan_http_connections", "Open client connections", {{"side", side}})),
       accepted(m.counter("genkan_http_connections_accepted_total", "Client connections accepted", {{"side", side}})),
       requests(m.counter("genkan_http_requests_total", "Requests received", {{"side", side}})),
       bad_requests(m.counter("genkan_http_requests_refused_total",
                              "Requests refused before any handler saw them, or failed inside", {{"side", side}})),
+      over_address(m.counter("genkan_http_connections_refused_total", "Connections closed before they were read",
+                             {{"side", side}, {"reason", "address"}})),
+      over_memory(m.counter("genkan_http_connections_refused_total", "Connections closed before they were read",
+                            {{"side", side}, {"reason", "memory"}})),
+      no_memory(m.counter("genkan_http_requests_without_memory_total",
+                          "Requests answered 503 because http.max_memory was reached", {{"side", side}})),
       tls_failures(m.counter("genkan_http_tls_handshakes_failed_total", "TLS handshakes with clients that failed",
                              {{"side", side}})),
       h2_connections(m.gauge("genkan_http2_connections", "Open HTTP/2 connections of clients", {{"side", side}})),
@@ -89,6 +120,11 @@ Server::~Server() = default;
 
 void Server::accept(std::unique_ptr<net::Transport> transport, std::shared_ptr<const Entrance> entrance) {
   metrics_.accepted.add();
+  if (over_memory(snapshot_->conf->http)) {
+    metrics_.over_memory.add();
+    limit_->open.fetch_sub(1, std::memory_order_relaxed);
+    return;
+  }
   metrics_.connections.add();
   net::spawn(loop_, run(*this, std::move(transport), std::move(entrance)));
 }
@@ -110,10 +146,14 @@ net::Task<void> Server::run(Server& server, std::unique_ptr<net::Transport> tran
   const base::Endpoint local = transport->local();
   const SnapshotPtr snapshot = server.snapshot();
   bool open = true, proxied = false;
+  Admission admission(*server.limit_, server.metrics());
+  if (!entrance->proxy_from.contains(transport->peer().ip)) open = admission.enter(transport->peer());
+  ConnectionTimes times;
+  const Time accepted = transport->loop().now();
   {
     Opening opening(server, *transport);
     const Duration timeout = snapshot->conf->http.head_timeout;
-    if (entrance->proxy_from.contains(transport->peer().ip)) {
+    if (open && entrance->proxy_from.contains(transport->peer().ip)) {
       proxied = true;
       const auto header = co_await take_proxy_header(*transport, timeout);
       open = header.has_value();
@@ -121,13 +161,17 @@ net::Task<void> Server::run(Server& server, std::unique_ptr<net::Transport> tran
         server.telemetry().log.warning("a PROXY header was expected and did not come",
                                        {{"listener", entrance->name}, {"peer", transport->peer().text()}});
       }
+      open = open && admission.enter(transport->peer());
     }
+    times.accept = transport->loop().now() - accepted;
     if (open && entrance->tls) {
+      const Time began = Clock::now();
       transport->read_deadline(transport->loop().now() + timeout);
       auto stream = snapshot->tls->accept(entrance->name);
       const auto done = co_await transport->handshake(std::move(stream));
       open = done.has_value();
       if (open) server.metrics().count(*transport->tls());
+      times.tls = Clock::now() - began;
       if (!open) {
         server.metrics().tls_failures.add();
         server.telemetry().log.debug("a TLS handshake failed",
@@ -147,10 +191,10 @@ net::Task<void> Server::run(Server& server, std::unique_ptr<net::Transport> tran
     }
   }
   if (open && h2) {
-    h2::ServerSession session(server, *transport, local);
+    h2::ServerSession session(server, *transport, local, times);
     co_await session.run();
   } else if (open && entrance->speaks("http/1.1")) {
-    h1::ServerSession session(server, *transport, *entrance, local);
+    h1::ServerSession session(server, *transport, *entrance, local, times);
     co_await session.run();
   }
   transport->close();
@@ -172,8 +216,9 @@ void Server::leave(Session& session) noexcept {
   --count_;
 }
 
-void Server::drain() {
+void Server::drain(Duration grace) {
   draining_ = true;
+  drain_grace_ = grace;
   for (Session* s = first_; s;) std::exchange(s, s->next_)->drain();
 }
 

@@ -14,6 +14,7 @@
 #include "conf/conf.hpp"
 #include "http/handler.hpp"
 #include "net/address_set.hpp"
+#include "net/block.hpp"
 #include "net/listener.hpp"
 #include "net/loop.hpp"
 #include "net/tls.hpp"
@@ -45,10 +46,14 @@ struct Entrance {
 struct ServerMetrics {
   // `side`: "public" for visitors, "admin" for operators.
   ServerMetrics(base::Metrics& metrics, const std::string& side);
+  const bool visitors;
   base::Counter& connections;  // gauge
   base::Counter& accepted;
   base::Counter& requests;
   base::Counter& bad_requests;
+  base::Counter& over_address;  // connections closed, each by its reason
+  base::Counter& over_memory;
+  base::Counter& no_memory;  // requests answered 503
   base::Counter& tls_failures;
   std::array<base::Counter*, 4> tls_handshakes{};  // 1.2, 1.2 resumed, 1.3, 1.3 resumed
   base::Counter& h2_connections;                   // gauge
@@ -59,6 +64,12 @@ struct ServerMetrics {
   void count(const net::TlsStream& tls) noexcept {
     tls_handshakes[(tls.version() == "TLSv1.3" ? 2u : 0u) + (tls.resumed() ? 1u : 0u)]->add();
   }
+};
+
+// How long it took until a connection could carry its first request.
+struct ConnectionTimes {
+  Duration accept{};  // from the accept to the TLS handshake, or to the protocol
+  Duration tls{};     // of the handshake
 };
 
 class Session;
@@ -72,13 +83,19 @@ class Server {
 
   void accept(std::unique_ptr<net::Transport> transport, std::shared_ptr<const Entrance> entrance);
   void update(SnapshotPtr snapshot) { snapshot_ = std::move(snapshot); }
-  void drain();   // idle connections close now, busy ones after their response
+  // Idle connections close when no request came for `grace`, busy ones after their response.
+  void drain(Duration grace);
   void cancel();  // all connections break now
   std::size_t sessions() const noexcept { return count_; }
 
   // For sessions.
   const SnapshotPtr& snapshot() const noexcept { return snapshot_; }
   bool draining() const noexcept { return draining_; }
+  Duration drain_grace() const noexcept { return drain_grace_; }
+  // Operators are let in whatever visitors do.
+  bool over_memory(const conf::Http& http) const noexcept {
+    return http.max_memory > 0 && metrics_.visitors && net::Buffers::in_use() > http.max_memory;
+  }
   base::Telemetry& telemetry() noexcept { return telemetry_; }
   ServerMetrics& metrics() noexcept { return metrics_; }
   void enter(Session& session) noexcept;
@@ -96,6 +113,7 @@ class Server {
   Session* first_ = nullptr;
   std::size_t count_ = 0;
   bool draining_ = false;
+  Duration drain_grace_{};
 };
 
 // One connection of any protocol, as the server sees it.

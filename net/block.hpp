@@ -3,9 +3,17 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <utility>
 
 namespace genkan::net {
+
+// Bytes of buffers that connections hold, all threads together: Blocks, and what others say that they keep.
+class Buffers {
+ public:
+  static void add(std::ptrdiff_t bytes) noexcept;
+  static std::uint64_t in_use() noexcept;
+};
 
 class Block {
  public:

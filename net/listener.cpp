@@ -2,6 +2,7 @@
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -66,9 +67,32 @@ base::Endpoint local_of(int fd) {
 
 }  // namespace
 
-Result<ListenSocket> ListenSocket::open(const base::Endpoint& address, int count) {
+std::vector<base::UniqueFd> Inherited::take(const std::string& address) {
+  const auto found = fds_.find(address);
+  if (found == fds_.end()) return {};
+  auto out = std::move(found->second);
+  fds_.erase(found);
+  return out;
+}
+
+std::vector<std::string> Inherited::left() const {
+  std::vector<std::string> out;
+  for (const auto& [address, fds] : fds_) out.push_back(address);
+  return out;
+}
+
+Result<ListenSocket> ListenSocket::open(const base::Endpoint& address, int count, Inherited* from) {
   ListenSocket result;
-  result.address_ = address;
+  result.address_ = result.wanted_ = address;
+  if (from) {
+    for (auto& fd : from->take(address.text())) {
+      result.fds_.push_back(std::make_shared<base::UniqueFd>(std::move(fd)));
+    }
+    if (!result.fds_.empty()) {
+      if (!address.is_unix()) result.address_ = local_of(result.fds_.front()->get());
+      return result;
+    }
+  }
   if (auto free = probe(address); !free) return free.error();
   for (int i = 0; i < (address.is_unix() ? 1 : count); ++i) {
     auto fd = open_one(result.address_);
@@ -79,7 +103,19 @@ Result<ListenSocket> ListenSocket::open(const base::Endpoint& address, int count
   return result;
 }
 
-int ListenSocket::fd(int worker) const noexcept { return fds_[static_cast<std::size_t>(worker) % fds_.size()]->get(); }
+std::vector<int> ListenSocket::fds(int worker, int workers) const {
+  std::vector<int> out;
+  const auto step = static_cast<std::size_t>(workers);
+  for (auto i = static_cast<std::size_t>(worker); i < fds_.size(); i += step) out.push_back(fds_[i]->get());
+  if (out.empty()) out.push_back(fds_[static_cast<std::size_t>(worker) % fds_.size()]->get());
+  return out;
+}
+
+std::vector<int> ListenSocket::all_fds() const {
+  std::vector<int> out;
+  for (const auto& fd : fds_) out.push_back(fd->get());
+  return out;
+}
 
 Listener::Listener(Loop& loop, int fd, base::Telemetry& telemetry, std::shared_ptr<ConnectionLimit> limit,
                    Accept accept)
@@ -95,6 +131,14 @@ void Listener::stop() noexcept {
   loop_.wheel().cancel(*this);
   loop_.unwatch(fd_, *this);
   fd_ = -1;
+}
+
+void Listener::accept_waiting() noexcept {
+  for (int i = 0; fd_ >= 0 && i < 64; ++i) {
+    ::pollfd waiting{fd_, POLLIN, 0};
+    if (::poll(&waiting, 1, 0) <= 0) return;
+    accept_some();
+  }
 }
 
 void Listener::on_ready(std::uint32_t) noexcept { accept_some(); }

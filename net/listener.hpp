@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -12,27 +13,47 @@
 #include "base/address.hpp"
 #include "base/fd.hpp"
 #include "base/telemetry.hpp"
+#include "net/address_counter.hpp"
 #include "net/loop.hpp"
 #include "net/transport.hpp"
 
 namespace genkan::net {
 
+// Listening sockets of the process that this one takes over from (app/upgrade.hpp), by their address as configured.
+// Connections that wait in them are not lost, and no right is needed for their ports.
+class Inherited {
+ public:
+  void add(std::string address, base::UniqueFd fd) { fds_[std::move(address)].push_back(std::move(fd)); }
+  std::vector<base::UniqueFd> take(const std::string& address);
+  std::vector<std::string> left() const;  // addresses that nobody took
+
+ private:
+  std::map<std::string, std::vector<base::UniqueFd>> fds_;
+};
+
 class ListenSocket {
  public:
   // `count` sockets for one address (Unix sockets: one, shared). A port in use, a missing right: the error says which.
-  static Result<ListenSocket> open(const base::Endpoint& address, int count);
+  // What `from` has for the address is used instead, all of it: a socket that nobody accepts from would keep its share.
+  static Result<ListenSocket> open(const base::Endpoint& address, int count, Inherited* from = nullptr);
   const base::Endpoint& address() const noexcept { return address_; }  // with the real port when 0 was asked for
-  int fd(int worker) const noexcept;
+  const base::Endpoint& wanted() const noexcept { return wanted_; }    // as it was asked for
+  // Those that one of `workers` accepts from: at least one, shared when there are fewer than workers.
+  std::vector<int> fds(int worker, int workers) const;
+  std::vector<int> all_fds() const;
+  int fd(int worker) const { return fds(worker, static_cast<int>(fds_.size())).front(); }
 
  private:
-  base::Endpoint address_;
+  base::Endpoint address_, wanted_;
   std::vector<std::shared_ptr<base::UniqueFd>> fds_;
 };
 
 // Shared by all listeners that count towards one limit. Thread-safe.
 struct ConnectionLimit {
   std::atomic<std::int64_t> open{0};
-  std::int64_t max = 0;  // 0: none
+  std::int64_t max = 0;                           // 0: none
+  std::atomic<std::uint32_t> max_per_address{0};  // 0: none; whoever accepts enters and leaves
+  AddressCounter addresses;
 };
 
 class Listener final : private Pollable, private Timer {
@@ -44,6 +65,7 @@ class Listener final : private Pollable, private Timer {
   Listener(Loop& loop, int fd, base::Telemetry& telemetry, std::shared_ptr<ConnectionLimit> limit, Accept accept);
   ~Listener();
   void stop() noexcept;
+  void accept_waiting() noexcept;  // all who are there now: before the socket closes
 
  private:
   void on_ready(std::uint32_t events) noexcept override;

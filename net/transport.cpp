@@ -1,6 +1,7 @@
 #include "net/transport.hpp"
 
 #include <netinet/tcp.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -172,6 +173,35 @@ bool Transport::Write::attempt() noexcept {
       return true;
     }
     consume(static_cast<std::size_t>(n));
+  }
+  return true;
+}
+
+bool Transport::SendFile::attempt() noexcept {
+  Transport& t = transport_;
+  if (t.failed_ || t.write_failed_) {
+    error_ = t.failed_ ? t.failed_ : t.write_failed_;
+    return true;
+  }
+  if (!t.socket_.write_ready) return false;
+  auto offset = static_cast<::off_t>(at_);
+  ssize_t n = 0;
+  do {
+    n = ::sendfile(t.socket_.fd.get(), fd_, &offset, size_);
+  } while (n < 0 && errno == EINTR);
+  if (n > 0) {
+    sent_ = static_cast<std::size_t>(n);
+    t.bytes_out_ += sent_;
+    return true;
+  }
+  if (n < 0 && would_block()) {
+    t.socket_.write_ready = false;
+    return false;
+  }
+  if (n == 0) {  // the file has become shorter
+    error_ = make_error_code(Errc::end_of_stream);
+  } else {
+    error_ = t.write_failed_ = last_error();
   }
   return true;
 }

@@ -97,6 +97,26 @@ class Transport final : private Pollable, private Timer {
     std::string kept_;
   };
 
+  // What goes of `size` bytes of a file, at least one: sendfile(2), plain connections only. The file's pages should be
+  // in memory: this thread waits for a disk otherwise.
+  class [[nodiscard]] SendFile final : public Op {
+   public:
+    SendFile(Transport& t, int fd, std::uint64_t at, std::size_t size)
+        : Op(t, Side::write), fd_(fd), at_(at), size_(size) {}
+    bool await_ready() noexcept { return ready(); }
+    Result<std::size_t> await_resume() const noexcept {
+      if (error_) return error_;
+      return sent_;
+    }
+
+   private:
+    bool attempt() noexcept override;
+    const int fd_;
+    const std::uint64_t at_;
+    const std::size_t size_;
+    std::size_t sent_ = 0;
+  };
+
   class [[nodiscard]] Handshake final : public Op {
    public:
     explicit Handshake(Transport& t) : Op(t, Side::read) {}
@@ -116,6 +136,7 @@ class Transport final : private Pollable, private Timer {
   Readable readable() noexcept { return Readable(*this); }
   // `head` may lie in the loop's scratch: what is left of it is copied when the write suspends. `body` must stay.
   Write write(std::string_view head, std::string_view body = {}) noexcept { return {*this, head, body}; }
+  SendFile send_file(int fd, std::uint64_t at, std::size_t size) noexcept { return {*this, fd, at, size}; }
   Handshake handshake(std::unique_ptr<TlsStream> tls) noexcept {
     tls_ = std::move(tls);
     return Handshake(*this);

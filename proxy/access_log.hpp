@@ -10,13 +10,16 @@
 #include "base/telemetry.hpp"
 #include "conf/log_format.hpp"
 #include "http/handler.hpp"
+#include "net/syslog.hpp"
+#include "proxy/route_metrics.hpp"
 
 namespace genkan::proxy {
 
 class AccessLog final : public http::Observer {
  public:
-  // `file` may be null: no log, only counters. `slow`: what takes longer is warned about; zero: never.
-  AccessLog(std::shared_ptr<base::LineFile> file, conf::LogFormat format, Duration slow, base::Telemetry& telemetry);
+  // `file` and `syslog` may be null: no log, only counters. `slow`: what takes longer is warned about; zero: never.
+  AccessLog(std::shared_ptr<base::LineFile> file, conf::LogFormat format, Duration slow,
+            std::shared_ptr<const RouteMetrics::Table> routes, net::Syslog* syslog, base::Telemetry& telemetry);
   void finished(const http::Request& request, const http::ResponseHead* head,
                 const http::Outcome& outcome) noexcept override;
 
@@ -26,6 +29,8 @@ class AccessLog final : public http::Observer {
   std::shared_ptr<base::LineFile> file_;
   const conf::LogFormat format_;
   const Duration slow_;
+  const std::shared_ptr<const RouteMetrics::Table> routes_;
+  net::Syslog* const syslog_;
   base::Log& log_;
   std::array<base::Counter*, 6> by_class_{};  // 0: the client left; 1..5
   base::Counter& bytes_;

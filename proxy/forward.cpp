@@ -1,6 +1,7 @@
 #include "proxy/forward.hpp"
 
 #include <atomic>
+#include <cerrno>
 
 #include "base/text.hpp"
 #include "conf/client_fact.hpp"
@@ -29,6 +30,13 @@ void append(http::Fields& fields, FieldId id, std::string_view element) {
   if (!all.empty()) all += ", ";
   all += element;
   fields.set(id, all);
+}
+
+// Not the backend's failure: this process has no descriptor, or this host no memory, for one more connection.
+bool out_of_room(const http::OriginFailure& failure) noexcept {
+  if (failure.stage != Stage::connect || failure.error.category() != boost::system::system_category()) return false;
+  const int e = failure.error.value();
+  return e == EMFILE || e == ENFILE || e == ENOBUFS || e == ENOMEM;
 }
 
 // "for=192.0.2.1;proto=http;host=\"example.org\"" (RFC 7239 4: an IPv6 address is bracketed, and quoted for its
@@ -62,6 +70,7 @@ void OriginPools::close(net::Loop& loop) { pools_[static_cast<std::size_t>(loop.
 ForwardMetrics::ForwardMetrics(base::Metrics& m)
     : retries(m.counter("genkan_proxy_retries_total", "Requests sent to a backend once more")),
       no_backend(m.counter("genkan_proxy_no_backend_total", "Requests for which no backend was left")),
+      no_room(m.counter("genkan_proxy_no_descriptor_total", "Requests answered 503 because no descriptor was left")),
       failures(m.counter("genkan_proxy_failures_total", "Requests answered with 502 or 504")) {}
 
 // Stays with the request until its last byte, then tells the backend's statistics how it went.
@@ -229,7 +238,7 @@ net::Task<Result<http::Response>> Forward::serve(http::Request& r) {
   http::OriginPool::Replay replay;
   std::array<const cluster::Backend*, kMaxTries> tried{};
   std::size_t tried_count = 0;
-  bool fresh = false;
+  bool fresh = false, made_room = false;
   cluster::RequestFacts facts = facts_of(r);
   cluster::Choice choice;
   Queue* const line = queue(r.loop);
@@ -287,6 +296,15 @@ net::Task<Result<http::Response>> Forward::serve(http::Request& r) {
       choice.flight.finish(cluster::Outcome::neutral);
       co_return failure.error;
     }
+    if (out_of_room(failure)) {
+      choice.flight.finish(cluster::Outcome::neutral);
+      if (line) line->wake();
+      if (!std::exchange(made_room, true) && origins.idle() > 0) {
+        origins.close_idle();
+        continue;
+      }
+      co_return no_room(r, failure);
+    }
     bool retry = may_retry(r, failure, r.tries);
     if (failure.reused && retry && !fresh) {  // the kept connection had ended: nobody's fault
       fresh = true;
@@ -324,6 +342,15 @@ bool Forward::address(cluster::Backend& backend, const http::Request& r, http::O
   }
   if (send_proxy_ != 0) out.preface = net::write_proxy_header(send_proxy_, r.client, r.local);
   return true;
+}
+
+http::Response Forward::no_room(http::Request& r, const http::OriginFailure& failure) {
+  metrics_.no_room.add();
+  telemetry_.log.warning("no descriptor is left for a connection to a backend (raise LimitNOFILE)",
+                         {{"pool", pool_->name()}, {"error", failure.error.message()}});
+  http::Response response = http::error_page(r, 503, "The server has too much to do at the moment.");
+  response.head->fields.add(FieldId::retry_after, "1");
+  return response;
 }
 
 http::Response Forward::nobody(http::Request& r, const cluster::Why& why) {

@@ -41,6 +41,7 @@ struct ForwardMetrics {
   explicit ForwardMetrics(base::Metrics& metrics);
   base::Counter& retries;
   base::Counter& no_backend;
+  base::Counter& no_room;
   base::Counter& failures;
 };
 
@@ -70,6 +71,7 @@ class Forward final : public http::Handler {
   net::Task<cluster::Choice> wait_in_line(http::Request& request, cluster::RequestFacts facts, Tried tried);
   cluster::RequestFacts facts_of(const http::Request& request) const;
   bool status_is_retried(const http::Request& request, const http::ResponseHead& head, Tried tried) const;
+  http::Response no_room(http::Request& request, const http::OriginFailure& failure);
   http::Response nobody(http::Request& request, const cluster::Why& why);
   bool address(cluster::Backend& backend, const http::Request& request, http::OriginTo& out) const;
   Queue* queue(net::Loop& loop);

@@ -9,6 +9,7 @@
 
 #include "base/scan.hpp"
 #include "base/text.hpp"
+#include "http/identity.hpp"
 #include "http/lookup.hpp"
 #include "net/tls_stream.hpp"
 
@@ -163,6 +164,10 @@ std::string_view text_of(LogItem item, const std::string& name, const Logged& l)
       return r.fields.get(name).value_or("");
     case LogItem::sent_header:
       return l.head ? l.head->fields.get(name).value_or("") : std::string_view();
+    case LogItem::request_id:
+      return r.fields.get(http::FieldId::x_request_id).value_or("");
+    case LogItem::trace_id:
+      return trace_id_of(r);
     case LogItem::cookie:
       return http::cookie_value(r.fields, name).value_or("");
     default:
@@ -185,6 +190,18 @@ bool write_number(Line& line, LogItem item, const Logged& l) noexcept {
     case LogItem::duration:
       seconds(line, l.outcome.duration);
       return true;
+    case LogItem::accept:
+      seconds(line, l.request.accept_time);
+      return true;
+    case LogItem::tls:
+      seconds(line, l.request.tls_time);
+      return true;
+    case LogItem::head:
+      seconds(line, l.request.head_time);
+      return true;
+    case LogItem::connect:
+      seconds(line, l.request.connect_time);
+      return true;
     case LogItem::wait:
       seconds(line, l.request.wait_time);
       return true;
@@ -197,6 +214,13 @@ bool write_number(Line& line, LogItem item, const Logged& l) noexcept {
 }
 
 }  // namespace
+
+std::string_view trace_id_of(const http::Request& r) noexcept {
+  const auto field = r.fields.get(http::FieldId::traceparent);
+  if (!field) return {};
+  const auto parent = http::parse_traceparent(*field);
+  return parent ? parent->trace_id : std::string_view();
+}
 
 std::size_t write_combined(const Logged& logged, std::span<char> out) noexcept {
   const http::Request& r = logged.request;
@@ -242,7 +266,11 @@ std::size_t write_json(const Logged& l, std::span<char> out) noexcept {
                                         {"status", LogItem::status},
                                         {"bytes", LogItem::bytes},
                                         {"duration", LogItem::duration},
+                                        {"accept", LogItem::accept},
+                                        {"tls_handshake", LogItem::tls},
+                                        {"head", LogItem::head},
                                         {"wait", LogItem::wait},
+                                        {"connect", LogItem::connect},
                                         {"first_byte", LogItem::first_byte},
                                         {"tries", LogItem::tries},
                                         {"route", LogItem::route},
@@ -251,6 +279,8 @@ std::size_t write_json(const Logged& l, std::span<char> out) noexcept {
                                         {"tls", LogItem::tls_version},
                                         {"cipher", LogItem::tls_cipher},
                                         {"server_name", LogItem::server_name},
+                                        {"request_id", LogItem::request_id},
+                                        {"trace_id", LogItem::trace_id},
                                         {"referer", LogItem::header, "Referer"},
                                         {"user_agent", LogItem::header, "User-Agent"}};
   Line line{out.data(), out.data() + out.size() - 2};

@@ -16,6 +16,9 @@ struct Logged {
   const http::Outcome& outcome;
 };
 
+// Of a valid traceparent, or empty.
+std::string_view trace_id_of(const http::Request& request) noexcept;
+
 // Each writes the line with its '\n' into `out` and returns its size; what does not fit is cut.
 // "127.0.0.1 - - [10/Oct/2000:13:55:36 +0000] "GET / HTTP/1.1" 200 2326 "referer" "agent"\n"
 std::size_t write_combined(const Logged& logged, std::span<char> out) noexcept;

@@ -53,6 +53,27 @@ class FileBody final : public http::Body {
     co_return http::Chunk{std::string_view(buffer_).substr(0, static_cast<std::size_t>(*n)), left_ == 0};
   }
   std::optional<std::uint64_t> length() const override { return length_; }
+  bool as_file(http::FilePart& out) override {
+    out = {fd_.get(), at_, left_};
+    return true;
+  }
+  net::Task<Result<void>> warm(http::FilePart piece) override {
+    // Read and thrown away: readahead(2) alone would not wait for the pages.
+    auto job = [fd = fd_.get(), piece] {
+      std::array<char, kPiece> sink;
+      std::uint64_t done = 0;
+      while (done < piece.size) {
+        const auto n = ::pread(fd, sink.data(), std::min<std::uint64_t>(sink.size(), piece.size - done),
+                               static_cast<::off_t>(piece.at + done));
+        if (n <= 0) break;  // became shorter, or broke: sendfile says so
+        done += static_cast<std::uint64_t>(n);
+      }
+      return done;
+    };
+    const auto done = co_await pool_.run(loop_, job);
+    if (!done) co_return done.error();
+    co_return Result<void>();
+  }
 
  private:
   base::UniqueFd fd_;

@@ -4,6 +4,7 @@
 
 #include "base/crypto.hpp"
 #include "base/text.hpp"
+#include "http/identity.hpp"
 #include "http/lookup.hpp"
 #include "net/rate_table.hpp"
 #include "net/tls_stream.hpp"
@@ -13,8 +14,6 @@ namespace {
 
 using conf::Placeholder;
 using http::FieldId;
-
-constexpr std::size_t kMaxId = 128;
 
 // The name in "Basic bmFtZTpwYXNzd29yZA==".
 std::string basic_user(const http::Request& r) {
@@ -121,14 +120,8 @@ std::string Text::fill(http::Request& request, int status, std::span<const std::
 
 std::string_view request_id(http::Request& r) {
   const auto given = r.fields.get(FieldId::x_request_id);
-  const auto harmless = [](char c) {
-    return (c >= '0' && c <= '9') || (base::lower(c) >= 'a' && base::lower(c) <= 'z') ||
-           std::string_view("-_.:=+/@").find(c) != std::string_view::npos;
-  };
-  if (given && !given->empty() && given->size() <= kMaxId && std::all_of(given->begin(), given->end(), harmless)) {
-    return *given;
-  }
-  r.fields.set(FieldId::x_request_id, base::random_token(16));
+  if (given && http::is_harmless_id(*given)) return *given;
+  http::add_request_id(r);
   return *r.fields.get(FieldId::x_request_id);
 }
 

@@ -54,7 +54,7 @@ Server::Server(net::Workers& workers, base::Telemetry& telemetry, Hooks hooks)
 
 Server::~Server() { stop(); }
 
-Result<void> Server::listen(const conf::Conf& conf, std::string& why) {
+Result<void> Server::listen(const conf::Conf& conf, std::string& why, net::Inherited* from) {
   for (const auto& row : conf.smtp.listens) {
     const auto entrance = std::make_shared<const Entrance>(row);
     for (const auto& text : row.address) {
@@ -63,7 +63,7 @@ Result<void> Server::listen(const conf::Conf& conf, std::string& why) {
         why = "smtp.listen: " + text + ": " + address.error().message();
         return address.error();
       }
-      auto socket = net::ListenSocket::open(*address, impl_->workers.count());
+      auto socket = net::ListenSocket::open(*address, impl_->workers.count(), from);
       if (!socket) {
         why = "smtp.listen: " + text + ": " + socket.error().message();
         return socket.error();
@@ -74,6 +74,8 @@ Result<void> Server::listen(const conf::Conf& conf, std::string& why) {
   }
   return {};
 }
+
+const std::vector<net::ListenSocket>& Server::sockets() const { return impl_->sockets; }
 
 std::vector<base::Endpoint> Server::addresses() const {
   std::vector<base::Endpoint> addresses;
@@ -168,8 +170,9 @@ void Server::Impl::start_worker(int index) {
       auto session = std::make_unique<ServerSession>(front, entrance, std::move(transport));
       net::spawn(front.loop, ServerSession::serve(std::move(session)));
     };
-    auto listener = std::make_unique<net::Listener>(front.loop, socket.fd(index), telemetry, limit, accept);
-    listeners[at].push_back(std::move(listener));
+    for (const int fd : socket.fds(index, workers.count())) {
+      listeners[at].push_back(std::make_unique<net::Listener>(front.loop, fd, telemetry, limit, accept));
+    }
   }
 }
 

@@ -16,6 +16,7 @@
 #include "base/address.hpp"
 #include "base/telemetry.hpp"
 #include "conf/conf.hpp"
+#include "net/listener.hpp"
 #include "net/task.hpp"
 #include "net/tls.hpp"
 #include "net/workers.hpp"
@@ -40,8 +41,10 @@ class Server {
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
-  Result<void> listen(const conf::Conf& conf, std::string& why);
+  // Sockets that `from` has for an address are used instead of new ones.
+  Result<void> listen(const conf::Conf& conf, std::string& why, net::Inherited* from = nullptr);
   std::vector<base::Endpoint> addresses() const;  // with the real ports
+  const std::vector<net::ListenSocket>& sockets() const;
 
   // `tls`: certificates for STARTTLS; null: not offered.
   Result<void> start(conf::ConfPtr conf, std::shared_ptr<const net::TlsServer> tls, std::string& why);

@@ -13,6 +13,7 @@
 #include <mutex>
 #include <thread>
 
+#include "conf/conf.hpp"
 #include "vip/control.hpp"
 #include "vip/guardian.hpp"
 #include "vip/view.hpp"
@@ -76,6 +77,23 @@ Result<Launched> launch(std::span<const conf::Vip> vips, std::string& why) {
   return launch(*options, why);
 }
 
+std::string fingerprint(std::span<const conf::Vip> vips) {
+  std::string out = "guardian " + std::to_string(kControlVersion);
+  for (const conf::Vip& v : vips) {
+    out += "; " + v.name + " " + v.address + " " + v.interface + " " + std::to_string(v.vrid) + " " +
+           std::to_string(v.priority) + " " + std::to_string(v.advert_interval.count()) +
+           (v.preempt ? " preempt" : "") + (v.probe ? " probe " : " ") + v.checksum;
+    for (const auto& peer : v.peers) out += " " + peer;
+  }
+  return out;
+}
+
+Result<Launched> adopt(std::span<const conf::Vip> vips, base::UniqueFd control, pid_t pid, std::string& why) {
+  auto options = options_from(vips, why);
+  if (!options) return options.error();
+  return Launched{pid, std::move(control), std::move(*options)};
+}
+
 struct Vip::Impl {
   Impl(Launched l, base::Telemetry& t) : launched(std::move(l)), telemetry(t) {
     view.guardian_pid = launched.pid;
@@ -87,6 +105,7 @@ struct Vip::Impl {
     }
   }
 
+  void start();
   void talk();
   void send_level();
   bool listen();
@@ -102,16 +121,28 @@ struct Vip::Impl {
   std::vector<RouterMetrics> metrics;
   std::atomic<int> level{-1};
   std::atomic<bool> planned{false};
-  mutable std::mutex mutex;  // guards view; held to copy small things in, and to make the JSON
+  std::atomic<bool> silent{false};  // another process talks to the guardian
+  mutable std::mutex mutex;         // guards view; held to copy small things in, and to make the JSON
   View view;
   std::condition_variable gone;  // view.alive became false
   std::once_flag finished;
   std::thread thread;
 };
 
+void Vip::Impl::start() {
+  // Signals are for the main thread.
+  sigset_t all;
+  sigset_t before;
+  sigfillset(&all);
+  ::pthread_sigmask(SIG_SETMASK, &all, &before);
+  thread = std::thread([this] { talk(); });
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
 void Vip::Impl::talk() {
   Time next = Clock::now();
   for (;;) {
+    if (silent) return;
     const Time now = Clock::now();
     if (now >= next) {
       send_level();
@@ -210,6 +241,7 @@ void Vip::Impl::take(const NoteMessage& message) {
 }
 
 void Vip::Impl::finish(Time deadline) {
+  if (silent) return;  // it is another's
   planned = true;
   const StopMessage message;
   static_cast<void>(::send(launched.control.get(), &message, sizeof message, MSG_DONTWAIT | MSG_NOSIGNAL));
@@ -237,13 +269,7 @@ void Vip::Impl::reap() {
 
 Vip::Vip(Launched launched, base::Telemetry& telemetry)
     : impl_(std::make_unique<Impl>(std::move(launched), telemetry)) {
-  // Signals are for the main thread.
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  ::pthread_sigmask(SIG_SETMASK, &all, &before);
-  impl_->thread = std::thread([impl = impl_.get()] { impl->talk(); });
-  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  impl_->start();
   telemetry.status.add_section("vip", [this] { return status_json(); });
 }
 
@@ -254,12 +280,26 @@ Vip::~Vip() {
 
 void Vip::set_service_level(int level) noexcept {
   const int wanted = level < 0 ? 0 : level > 100 ? 100 : level;
-  if (impl_->level.exchange(wanted, std::memory_order_relaxed) != wanted) impl_->send_level();  // news does not wait
+  if (impl_->level.exchange(wanted, std::memory_order_relaxed) != wanted && !impl_->silent)
+    impl_->send_level();  // news does not wait
 }
 
 void Vip::stop(Time deadline) {
   std::call_once(impl_->finished, [&] { impl_->finish(deadline); });
 }
+
+void Vip::let_go() {
+  impl_->silent = true;
+  if (impl_->thread.joinable()) impl_->thread.join();
+}
+
+void Vip::take_up() {
+  if (!impl_->silent.exchange(false)) return;
+  impl_->start();
+}
+
+int Vip::control_fd() const noexcept { return impl_->launched.control.get(); }
+pid_t Vip::guardian_pid() const noexcept { return impl_->launched.pid; }
 
 bool Vip::guardian_alive() const noexcept {
   const std::lock_guard lock(impl_->mutex);

@@ -39,6 +39,11 @@ struct Launched {
 Result<Launched> launch(const GuardianOptions& options, std::string& why);
 Result<Launched> launch(std::span<const conf::Vip> vips, std::string& why);
 
+// An upgrade (app/upgrade.cpp): a new main process takes over the guardian of the old one, so that no address moves.
+// The addresses must be the same: `fingerprint` of both configurations says so.
+std::string fingerprint(std::span<const conf::Vip> vips);
+Result<Launched> adopt(std::span<const conf::Vip> vips, base::UniqueFd control, pid_t pid, std::string& why);
+
 // Owns the guardian: a thread reports the service level 20 times a second and collects what the guardian says, for the
 // log, the metrics and the section "vip" of the status board. All functions are thread-safe.
 class Vip {
@@ -54,6 +59,13 @@ class Vip {
   // Make before break: says priority 0, keeps the addresses until another node has taken them or nobody came (two
   // advertisement intervals), at most until `deadline`. Blocks. Later calls return at once.
   void stop(Time deadline);
+
+  // Another process talks to the guardian from now on: this one falls silent and leaves it alone, also at its end.
+  void let_go();
+  // Takes up again what let_go() ended.
+  void take_up();
+  int control_fd() const noexcept;
+  pid_t guardian_pid() const noexcept;
 
   bool guardian_alive() const noexcept;
   std::string status_json() const;

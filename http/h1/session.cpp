@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "http/h1/framing.hpp"
+#include "http/identity.hpp"
 #include "http/target.hpp"
 
 namespace genkan::http::h1 {
@@ -26,7 +27,8 @@ HeadLimits limits_of(const conf::Http& http) noexcept { return {http.max_head, h
 
 }  // namespace
 
-ServerSession::ServerSession(Server& server, net::Transport& transport, const Entrance& entrance, base::Endpoint local)
+ServerSession::ServerSession(Server& server, net::Transport& transport, const Entrance& entrance, base::Endpoint local,
+                             ConnectionTimes times)
     : server_(server),
       transport_(transport),
       entrance_(entrance),
@@ -36,7 +38,8 @@ ServerSession::ServerSession(Server& server, net::Transport& transport, const En
       body_(*this),
       tunnel_(*this),
       request_(transport.loop()),
-      fetch_ended_(transport.loop()) {
+      fetch_ended_(transport.loop()),
+      times_(times) {
   client_text_ = client_.is_unix() ? std::string("unix") : client_.ip.text();
   request_.client = &client_;
   request_.client_text = client_text_;
@@ -54,7 +57,7 @@ ServerSession::~ServerSession() {
 }
 
 void ServerSession::drain() noexcept {
-  if (idle_) transport_.cancel();
+  if (idle_) transport_.read_deadline(transport_.loop().now() + server_.drain_grace());
 }
 
 void ServerSession::cancel() noexcept { transport_.cancel(); }
@@ -71,6 +74,7 @@ net::Task<void> ServerSession::run() {
     if (idle_) {
       const auto ready = co_await transport_.readable();
       idle_ = false;
+      head_began_ = transport_.loop().now();
       if (!ready) head = ready.error();
       if (snapshot_ != server_.snapshot()) snapshot_ = server_.snapshot();  // reloaded while idle
       if (ready && !receive_head(head)) {
@@ -78,6 +82,7 @@ net::Task<void> ServerSession::run() {
         head = co_await reader_.read_head(limits_of(snapshot_->conf->http));
       }
     } else {
+      head_began_ = transport_.loop().now();
       reader_.skip_empty_lines();
       if (!reader_.poll_head(limits_of(snapshot_->conf->http), head)) {
         transport_.read_deadline(transport_.loop().now() + snapshot_->conf->http.head_timeout);
@@ -97,11 +102,13 @@ bool ServerSession::begin_wait() {
   snapshot_ = server_.snapshot();
   idle_ = !reader_.has_buffered();
   if (!idle_) return true;
-  if (server_.draining()) return false;
+  if (server_.draining() && served_ > 0) return false;
   const conf::Http& http = snapshot_->conf->http;
   reader_.trim();
   transport_.read_timeout(Duration::max());
-  transport_.read_deadline(transport_.loop().now() + (served_ == 0 ? http.head_timeout : http.idle_timeout));
+  Duration wait = served_ == 0 ? http.head_timeout : http.idle_timeout;
+  if (server_.draining()) wait = std::min<Duration>(wait, server_.drain_grace());
+  transport_.read_deadline(transport_.loop().now() + wait);
   return true;
 }
 
@@ -129,8 +136,13 @@ void ServerSession::begin_request(const char* base) {
   r.protocol = "HTTP/1.1";
   r.minor_version = 1;
   r.route = r.backend = r.cache_result = {};
+  r.route_row = -1;
   r.tries = 0;
-  r.wait_time = r.backend_time = {};
+  r.wait_time = r.backend_time = r.connect_time = {};
+  r.head_time = r.started - head_began_;
+  r.accept_time = times_.accept;
+  r.tls_time = times_.tls;
+  times_ = {};
   r.body = r.tunnel = nullptr;
   r.upgrade = {};
   r.expects_continue = false;
@@ -151,7 +163,12 @@ net::Task<ServerSession::Next> ServerSession::serve_one(Result<std::string_view>
   begin_request(head ? head->data() : nullptr);
   int status = head ? take_request(*head) : status_of(head.error(), reader_.seen_line());
   Response response;
+  if (status == 0 && server_.over_memory(snapshot_->conf->http)) {
+    server_.metrics().no_memory.add();
+    status = 503;
+  }
   if (status == 0) {
+    if (snapshot_->conf->http.request_id || snapshot_->conf->http.trace) identify(request_, snapshot_->conf->http);
     auto handled = co_await snapshot_->handler->handle(request_);
     if (handled) {
       response = std::move(*handled);

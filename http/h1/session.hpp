@@ -23,7 +23,8 @@ namespace genkan::http::h1 {
 
 class ServerSession final : public Session, private Informer, private net::Transport::HangupListener {
  public:
-  ServerSession(Server& server, net::Transport& transport, const Entrance& entrance, base::Endpoint local);
+  ServerSession(Server& server, net::Transport& transport, const Entrance& entrance, base::Endpoint local,
+                ConnectionTimes times);
   ~ServerSession();
   ServerSession(const ServerSession&) = delete;
 
@@ -76,6 +77,7 @@ class ServerSession final : public Session, private Informer, private net::Trans
   net::Task<Result<void>> send(Response& response, bool& keep, Outcome& outcome);
   net::Task<Result<void>> send_body(Body& body, bool chunked, Result<Chunk> next, std::string_view head,
                                     Outcome& outcome);
+  net::Task<Result<void>> send_file(Body& body, FilePart file, std::string_view head, Outcome& outcome);
   net::Task<Result<void>> send_tunnel(const ResponseHead& head, Body& body, Outcome& outcome);
   bool write_head(HeadWriter& out, const ResponseHead& head, std::optional<std::uint64_t> length, bool chunked,
                   bool keep);
@@ -114,6 +116,8 @@ class ServerSession final : public Session, private Informer, private net::Trans
   bool head_sent_ = false;
   bool tunnelling_ = false;
   std::uint64_t served_ = 0;
+  ConnectionTimes times_;  // until the first request has taken them
+  Time head_began_{};
 };
 
 }  // namespace genkan::http::h1

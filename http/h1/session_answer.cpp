@@ -1,4 +1,6 @@
 // The answer's side of a session: whole in one piece where that goes, else as its content comes.
+#include <sys/uio.h>
+
 #include <algorithm>
 #include <charconv>
 
@@ -10,6 +12,19 @@ namespace genkan::http::h1 {
 namespace {
 
 constexpr std::size_t kJoin = 4 * 1024;  // a body up to this leaves in one piece with its head
+
+constexpr std::size_t kFilePiece = 512 * 1024;
+
+// Asks the kernel for a few bytes of the piece without waiting: where they are, their neighbours were read with them.
+bool in_memory(const FilePart& piece) noexcept {
+  constexpr std::uint64_t kStep = 128 * 1024;  // what the kernel reads ahead at a time
+  char byte = 0;
+  const ::iovec to{&byte, 1};
+  for (std::uint64_t at = 0; at < piece.size; at += kStep) {
+    if (::preadv2(piece.fd, &to, 1, static_cast<::off_t>(piece.at + at), RWF_NOWAIT) != 1) return false;
+  }
+  return ::preadv2(piece.fd, &to, 1, static_cast<::off_t>(piece.at + piece.size - 1), RWF_NOWAIT) == 1;
+}
 
 bool no_content(int status) noexcept { return status / 100 == 1 || status == 204 || status == 304; }
 
@@ -118,6 +133,11 @@ net::Task<Result<void>> ServerSession::send(Response& response, bool& keep, Outc
     const auto done = co_await transport_.write(writer.text());
     co_return done;
   }
+  FilePart file;
+  if (!have && length && !transport_.tls() && body->as_file(file)) {
+    const auto done = co_await send_file(*body, file, writer.text(), outcome);
+    co_return done;
+  }
   if (!have) first = Chunk{};
   const auto done = co_await send_body(*body, chunked, first, writer.text(), outcome);
   if (!done && !chunked && !length) transport_.reset();  // only the end of the connection would say "complete"
@@ -145,6 +165,35 @@ net::Task<Result<void>> ServerSession::send_tunnel(const ResponseHead& head, Bod
     if (!next->data.empty()) sent = co_await transport_.write(next->data);
   }
   co_return sent;
+}
+
+// The kernel moves the bytes; a piece that is not in memory is read elsewhere first, so that this thread never waits.
+net::Task<Result<void>> ServerSession::send_file(Body& body, FilePart file, std::string_view head, Outcome& outcome) {
+  const auto head_sent = co_await transport_.write(head);
+  if (!head_sent) co_return head_sent.error();
+  FilePart piece = file;
+  while (file.size > 0) {
+    piece.at = file.at;
+    piece.size = std::min<std::uint64_t>(file.size, kFilePiece);
+    if (!in_memory(piece)) {
+      const auto warm = co_await body.warm(piece);
+      if (!warm) {
+        outcome.content_broken = true;
+        co_return warm.error();
+      }
+    }
+    const Time began = transport_.loop().now();
+    const auto sent = co_await transport_.send_file(piece.fd, piece.at, static_cast<std::size_t>(piece.size));
+    if (!sent) {
+      outcome.content_broken = sent.error() == Errc::end_of_stream;
+      co_return sent.error();
+    }
+    file.at += *sent;
+    file.size -= *sent;
+    outcome.body_bytes += *sent;
+    if (file.size > 0 && dawdles(download_pace_, began, outcome.body_bytes)) co_return Errc::timed_out;
+  }
+  co_return Result<void>();
 }
 
 // `head` lies in the scratch and leaves with the first bytes.

@@ -5,6 +5,7 @@
 #include "base/text.hpp"
 #include "http/h2/server_session.hpp"
 #include "http/h2/server_stream.hpp"
+#include "http/identity.hpp"
 
 namespace genkan::http::h2 {
 namespace {
@@ -26,8 +27,16 @@ int ServerStream::begin() {
   r.scheme = r.tls ? "https" : "http";
   r.informer = this;
   r.keep_alive = snapshot_;
+  const ConnectionTimes times = session_.take_times();
+  r.accept_time = times.accept;
+  r.tls_time = times.tls;
   session_.server().metrics().requests.add();
   if (const int status = head_.make(r, snapshot_->conf->http)) return status;
+  if (snapshot_->conf->http.request_id || snapshot_->conf->http.trace) identify(r, snapshot_->conf->http);
+  if (session_.server().over_memory(snapshot_->conf->http)) {
+    session_.server().metrics().no_memory.add();
+    return 503;
+  }
   return head_.is_tunnel() ? begin_tunnel() : framing();
 }
 
@@ -56,9 +65,13 @@ int ServerStream::framing() {
     length_ = *length;
     if (max && *length > max) return 413;
   }
+  in_before_ = session_.data_in - received_;
+  out_before_ = session_.data_out;
   const bool empty = in_ended_ && in_.empty() && trailers_.entries() == 0;
   if (!empty) {
     r.body = &body_;
+    // A gRPC stream may be silent for as long as it likes (body_timeout holds).
+    upload_is_paced_ = !base::istarts_with(r.fields.get(FieldId::content_type).value_or(""), "application/grpc");
     if (in_ended_ && !length_ && trailers_.entries() == 0) length_ = in_.size();
   }
   if (!r.fields.has(FieldId::expect)) return 0;
@@ -99,6 +112,7 @@ bool ServerStream::RequestBody::poll(Result<Chunk>& out) {
     return true;
   }
   s_.current_.swap(s_.in_);
+  net::Buffers::add(-static_cast<std::ptrdiff_t>(s_.current_.size()));
   s_.in_.clear();
   s_.unacknowledged_ = s_.current_.size();
   out = Chunk{s_.current_, s_.in_ended_};
@@ -115,12 +129,19 @@ net::Task<Result<Chunk>> ServerStream::RequestBody::fetch() {
     if (!informed && !s.body_error_) s.body_error_ = informed.error();
   }
   Result<Chunk> chunk = Chunk{};
+  const Time began = s.session_.loop().now();
   while (!poll(chunk)) {
     if (!s.tunnel_) {
       s.session_.loop().wheel().arm(s.read_alarm_, s.session_.loop().now() + s.snapshot_->conf->http.body_timeout);
     }
     co_await s.in_ready_;
     s.session_.loop().wheel().cancel(s.read_alarm_);
+  }
+  const conf::Http& http = s.snapshot_->conf->http;
+  if (chunk && !chunk->last && s.upload_is_paced_ &&
+      s.upload_pace_.too_slow(s.session_.loop().now() - began, s.session_.data_in - s.in_before_, http.min_rate,
+                              http.min_rate_grace)) {
+    chunk = s.body_error_ = Errc::timed_out;
   }
   s.fetching_ = false;
   if (s.fetch_ended_.waiting()) {

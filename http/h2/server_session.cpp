@@ -146,11 +146,12 @@ struct ServerSession::Callbacks {
   }
 };
 
-ServerSession::ServerSession(Server& server, net::Transport& transport, base::Endpoint local)
+ServerSession::ServerSession(Server& server, net::Transport& transport, base::Endpoint local, ConnectionTimes times)
     : Pump(transport),
       server_(server),
       client_(transport.peer()),
       local_(std::move(local)),
+      times_(times),
       snapshot_(server.snapshot()),
       gate_(snapshot_->conf->http.max_head),
       streams_ended_(transport.loop()) {

@@ -22,7 +22,7 @@ namespace genkan::http::h2 {
 
 class ServerSession final : public Session, public Pump {
  public:
-  ServerSession(Server& server, net::Transport& transport, base::Endpoint local);
+  ServerSession(Server& server, net::Transport& transport, base::Endpoint local, ConnectionTimes times);
   ~ServerSession() override;
   ServerSession(const ServerSession&) = delete;
 
@@ -35,6 +35,9 @@ class ServerSession final : public Session, public Pump {
   const base::Endpoint& client() const noexcept { return client_; }
   std::string_view client_text() const noexcept { return client_text_; }
   const base::Endpoint& local() const noexcept { return local_; }
+  // Bytes of content that came and left, of all streams: what a client is measured by ([http] min_rate).
+  std::uint64_t data_in = 0, data_out = 0;
+  ConnectionTimes take_times() noexcept { return std::exchange(times_, {}); }
   void stream_ended(ServerStream& stream, bool useful) noexcept;
 
  private:
@@ -57,6 +60,7 @@ class ServerSession final : public Session, public Pump {
 
   Server& server_;
   base::Endpoint client_, local_;
+  ConnectionTimes times_;  // until the first request has taken them
   std::string client_text_;
   SnapshotPtr snapshot_;
   FrameGate gate_;

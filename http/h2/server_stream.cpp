@@ -35,7 +35,10 @@ ServerStream::ServerStream(ServerSession& session, std::int32_t id, SnapshotPtr 
       fetch_ended_(session.ready()),
       sent_(session.ready()) {}
 
-ServerStream::~ServerStream() { give_window_back(); }
+ServerStream::~ServerStream() {
+  give_window_back();
+  net::Buffers::add(-static_cast<std::ptrdiff_t>(in_.size()));
+}
 
 // --- what nghttp2 tells ---
 
@@ -49,7 +52,9 @@ bool ServerStream::add_field(std::string_view name, std::string_view value, bool
 
 void ServerStream::take_data(std::string_view data) {
   in_.append(data);
+  net::Buffers::add(static_cast<std::ptrdiff_t>(data.size()));
   received_ += data.size();
+  session_.data_in += data.size();
   in_ready_.notify();
 }
 
@@ -98,6 +103,16 @@ void ServerStream::give_content(char* to, std::size_t size) {
   if (size > 0) std::memcpy(to, out_.data(), size);
   out_.remove_prefix(size);
   sent_since_ += size;
+  session_.data_out += size;
+  const conf::Http& http = snapshot_->conf->http;
+  const Time now = session_.loop().now();
+  const std::uint64_t bytes = session_.data_out - out_before_;
+  if (!tunnel_ && !out_.empty() &&
+      download_pace_.too_slow(now - offered_at_, bytes, http.min_rate, http.min_rate_grace)) {
+    too_slow_ = true;
+    sent_.notify();
+  }
+  offered_at_ = now;
   if (sent_since_ >= kProgress && write_alarm_.armed()) arm_write();
   if (out_.empty() && !out_last_) sent_.notify();
 }
@@ -242,6 +257,7 @@ net::Task<Result<void>> ServerStream::send(Response& response, Outcome& outcome)
   }
   const bool content = body && !(have && first->last && first->data.empty() && !body->trailers());
   if (have && content) {
+    offered_at_ = session_.loop().now();
     out_ = first->data;
     out_last_ = first->last;
     outcome.body_bytes = out_.size();
@@ -262,11 +278,16 @@ net::Task<Result<void>> ServerStream::send(Response& response, Outcome& outcome)
 
 net::Task<Result<void>> ServerStream::send_content(Body& body, Outcome& outcome) {
   for (;;) {
-    while (!closed_ && !end_sent_ && (out_last_ || !out_.empty())) {
+    while (!closed_ && !end_sent_ && !too_slow_ && (out_last_ || !out_.empty())) {
       arm_write();
       co_await sent_;
     }
     if (end_sent_) co_return Result<void>();
+    if (too_slow_) {
+      session_.server().metrics().h2_stalled.add();
+      reset_stream(NGHTTP2_CANCEL);
+      co_return Errc::timed_out;
+    }
     session_.loop().wheel().cancel(write_alarm_);
     Result<Chunk> next = Chunk{};
     if (!closed_ && !body.poll(next)) next = co_await body.fetch();
@@ -277,6 +298,7 @@ net::Task<Result<void>> ServerStream::send_content(Body& body, Outcome& outcome)
       reset_stream(NGHTTP2_INTERNAL_ERROR);
       co_return next.error();
     }
+    offered_at_ = session_.loop().now();
     out_ = next->data;
     out_last_ = next->last;
     if (out_last_) out_trailers_ = body.trailers();
@@ -315,6 +337,7 @@ void ServerStream::finish(const ResponseHead* head, Outcome& outcome) {
 void ServerStream::end_stream(const Outcome& outcome) {
   if (!in_.empty()) {
     unacknowledged_ += in_.size();
+    net::Buffers::add(-static_cast<std::ptrdiff_t>(in_.size()));
     in_.clear();
   }
   give_window_back();

@@ -16,6 +16,7 @@
 #include "http/h2/alarm.hpp"
 #include "http/h2/nghttp.hpp"
 #include "http/h2/request_head.hpp"
+#include "http/min_rate.hpp"
 #include "http/server.hpp"
 #include "net/task.hpp"
 
@@ -112,6 +113,12 @@ class ServerStream final : private Informer {
   std::uint64_t sent_since_ = 0;
   bool out_last_ = false, deferred_ = false, head_sent_ = false, end_sent_ = false;
   bool tunnel_ = false;
+  // Whether the client is too slow ([http] min_rate). One that is slow with many streams at once may be fast in all, so
+  // the bytes are the connection's.
+  Pace upload_pace_, download_pace_;
+  std::uint64_t in_before_ = 0, out_before_ = 0;
+  Time offered_at_{};  // since when the client could have taken what is offered
+  bool upload_is_paced_ = false, too_slow_ = false;
   Alarm<ServerStream> write_alarm_{*this, &ServerStream::on_write_stalled};
   Alarm<ServerStream> read_alarm_{*this, &ServerStream::on_read_stalled};
 };

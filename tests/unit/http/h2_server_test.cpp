@@ -241,7 +241,7 @@ TEST_F(H2ServerTest, a_drain_serves_what_was_taken_and_closes) {
     const std::int32_t slow = c.get("/wait");
     auto began = until(t.loop, [&] { return t.handler->calls == 1; });
     co_await began;
-    t.server->drain();
+    t.server->drain(std::chrono::milliseconds(100));
     auto told = until(t.loop, [&] { return c.goaways.size() == 2; });
     const bool twice = co_await told;
     EXPECT_TRUE(twice);

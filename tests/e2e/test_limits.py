@@ -1,0 +1,223 @@
+"""What strangers can make grow has an end: connections of one address, buffers, descriptors; and who is slow over HTTP/2 is cut off."""
+import http.client
+import os
+import socket
+import struct
+import time
+
+import harness
+from h2wire import DATA, END_STREAM, H2, RST, SETTINGS, WINDOW, frame, setting, u32
+from harness import Http, free_port, http_get, wait_until
+
+
+def site(genkan, http="", backend=None, listen="", **options):
+    port = free_port()
+    pool = f'''
+        [[pool]]
+        name = "web"
+        [[pool.backend]]
+        address = "127.0.0.1:{backend}"
+        [pool.health]
+        enabled = false
+        [[route]]
+        path_prefix = "/pool/"
+        pool = "web"
+    ''' if backend else ""
+    return port, genkan(f'''
+        [http]
+        {http}
+        [[listen]]
+        address = ["127.0.0.1:{port}"]
+        {listen}
+        {pool}
+        [[route]]
+        status = 200
+        body = "here"
+    ''', **options)
+
+
+def ended(s):
+    """True when the other side closes within a while and says nothing."""
+    s.settimeout(10)
+    try:
+        return s.recv(1) == b""
+    except ConnectionResetError:
+        return True
+
+
+def test_one_address_gets_so_many_connections_and_no_more(genkan):
+    port, g = site(genkan, "max_connections_per_address = 3")
+    held = [Http(port) for _ in range(3)]
+    for c in held:
+        assert c.get("/").status == 200
+    for _ in range(3):
+        with socket.create_connection(("127.0.0.1", port)) as s:
+            assert ended(s)
+    assert g.metrics()['genkan_http_connections_refused_total{side="public",reason="address"}'] == 3
+    with socket.create_connection(("127.0.0.1", port), source_address=("127.0.0.9", 0)) as s:  # another address
+        s.sendall(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        assert s.recv(100).startswith(b"HTTP/1.1 200")
+    held.pop().close()
+    wait_until(lambda: http_get(port, "/").status == 200, 10, "a place is free again")
+    for c in held:
+        assert c.get("/").status == 200
+        c.close()
+
+
+def test_behind_a_proxy_header_its_address_counts(genkan):
+    port, g = site(genkan, "max_connections_per_address = 2", listen='proxy_protocol_from = ["127.0.0.0/8"]')
+    open_ones = []
+
+    def connect(client):
+        s = socket.create_connection(("127.0.0.1", port), timeout=10)
+        s.sendall(b"PROXY TCP4 %s 192.0.2.1 1000 80\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n" % client.encode())
+        open_ones.append(s)
+        try:
+            return s.recv(100)
+        except ConnectionResetError:
+            return b""
+    assert [connect("198.51.100.1")[:12] for _ in range(2)] == [b"HTTP/1.1 200"] * 2
+    assert connect("198.51.100.1") == b""
+    assert connect("198.51.100.2").startswith(b"HTTP/1.1 200")
+    for s in open_ones:
+        s.close()
+
+
+def test_the_limit_can_be_changed_by_a_reload(genkan):
+    port, g = site(genkan, "max_connections_per_address = 1")
+    with Http(port) as held:
+        held.get("/")
+        with socket.create_connection(("127.0.0.1", port)) as s:
+            assert ended(s)
+        g.reload(g.file.read_text().replace("per_address = 1", "per_address = 2"))
+        assert http_get(port, "/").status == 200
+
+
+def test_buffers_have_a_limit_in_all(genkan):
+    port, g = site(genkan, 'max_memory = "512KiB"\nhead_timeout = "60s"')
+    calm = Http(port)
+    assert calm.get("/").status == 200
+    hogs = []
+
+    def full():
+        s = socket.create_connection(("127.0.0.1", port))
+        s.sendall(b"GET / HTTP/1.1\r\nX: " + b"x" * 1000)  # a head that does not end holds a buffer
+        hogs.append(s)
+        return g.metrics()['genkan_http_connections_refused_total{side="public",reason="memory"}'] > 0
+    wait_until(full, 20, "the limit is reached")
+    assert len(hogs) < 100
+    answer = calm.get("/")
+    assert answer.status == 503 and answer.get("Connection") == "close"
+    assert g.metrics()['genkan_http_requests_without_memory_total{side="public"}'] >= 1
+    for s in hogs:
+        s.close()
+
+    def works_again():
+        return http_get(port, "/").status == 200
+    wait_until(works_again, 10, "there is room again")
+    calm.close()
+
+
+def limited(tmp_path, monkeypatch, files):
+    """The program under a limit of open files that it can't raise."""
+    wrapper = tmp_path / "genkan-limited"
+    wrapper.write_text(f'#!/bin/sh\nulimit -n {files}\nexec {harness.program()} "$@"\n')
+    wrapper.chmod(0o755)
+    monkeypatch.setenv("GENKAN_BIN", str(wrapper))
+
+
+def test_few_descriptors_are_shared_out_so_that_who_is_here_is_served(genkan, nginx, tmp_path, monkeypatch):
+    limited(tmp_path, monkeypatch, 128)
+    one = nginx("one")
+    port, g = site(genkan, backend=one.port)
+    assert "fewer connections than http.max_connections" in g.log()
+    early = [Http(port) for _ in range(5)]
+    for c in early:
+        assert c.get("/pool/").status == 200
+    flood = [socket.create_connection(("127.0.0.1", port)) for _ in range(300)]
+    for c in early:
+        assert c.get("/pool/").status == 200  # with a connection to the backend
+    assert sum(ended(s) for s in flood[-100:]) == 100
+    for s in flood:
+        s.close()
+    wait_until(lambda: http_get(port, "/pool/").status == 200, 20, "new clients are served again")
+    for c in early:
+        c.close()
+    assert g.metrics()['genkan_http_connections{side="public"}'] <= 1
+
+
+def test_without_a_descriptor_left_it_says_503_and_goes_on(genkan, nginx, tmp_path, monkeypatch):
+    one = nginx("one")
+    limited(tmp_path, monkeypatch, 48)
+    port, g = site(genkan, backend=one.port, workers=1)
+    in_use = len(os.listdir(f"/proc/{g.pid}/fd"))
+    clients, statuses = [], []
+    for _ in range(48):
+        c = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        clients.append(c)
+        try:
+            c.request("GET", "/pool/")
+            answer = c.getresponse()
+            answer.read()
+            statuses.append(answer.status)
+        except (OSError, http.client.HTTPException):
+            statuses.append(0)  # closed: more than the limit of connections
+    assert 200 in statuses and set(statuses) <= {0, 200, 503}, (in_use, statuses)
+    for c in clients:
+        c.close()
+    wait_until(lambda: http_get(port, "/pool/").status == 200, 20, "served again")
+    assert g.running()
+    up = [b["state"] for p in g.api("/api/v1/pools").json() for b in p["backends"]]
+    assert up == ["up"], "the backend is not to blame"
+
+
+def test_a_slow_upload_over_http2_is_cut_off(genkan, origin):
+    def count(connection, data):
+        try:
+            while connection.recv(65536):
+                pass
+        except OSError:
+            pass
+        return False
+    port, _ = site(genkan, 'min_rate = 500\nmin_rate_grace = "1s"', origin(count).port)
+    with H2(port) as c:
+        stream = c.open(method="POST", path="/pool/", end=False)
+        end = time.monotonic() + 20 * harness.SLOW
+        c.socket.settimeout(0.05)
+        over = False
+        while not over and time.monotonic() < end:
+            c.send(frame(DATA, 0, stream, b"x"))
+            try:
+                part = c.socket.recv(65536)
+                over = not part or b"408" in part or frame(RST, 0, stream)[3:5] in part
+            except socket.timeout:
+                pass
+            except OSError:
+                over = True
+        assert over, "a byte now and then kept the request alive"
+
+
+def test_a_slow_download_over_http2_is_cut_off(genkan, origin):
+    def big(connection, data):
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 10000000\r\n\r\n")
+        try:
+            for _ in range(1000):
+                connection.sendall(b"x" * 10000)
+        except OSError:
+            pass
+        return False
+    port, g = site(genkan, 'min_rate = 5000\nmin_rate_grace = "1s"', origin(big).port)
+    with H2(port, settings=setting((4, 1000))) as c:
+        stream = c.open(path="/pool/")
+        end = time.monotonic() + 20 * harness.SLOW
+        c.socket.settimeout(0.1)
+        over, got = False, b""
+        while not over and time.monotonic() < end:
+            c.send(frame(WINDOW, 0, stream, u32(100)))  # 1000 bytes a second, each of them progress
+            try:
+                got += c.socket.recv(65536)
+            except socket.timeout:
+                pass
+            over = bytes([0, 0, 4, RST, 0]) + struct.pack(">I", stream) in got
+        assert over, "a window of 100 bytes now and then kept the answer alive"
+        assert g.metrics()['genkan_http2_streams_stalled_total{side="public"}'] == 1
