@@ -4,13 +4,17 @@ import random
 import re
 import subprocess
 
+import dkim
 import nacl.signing
+import pytest
 
 from harness import free_port
 from mail_dns import Names
+from mail_hop import Hop
 from mail_peers import Talk
 
 OUTSIDE = "192.0.2.1"
+MAIL = b"From: Ann <ann@client.example>\r\nTo: u@next.example\r\nSubject: x\r\n\r\nhello\r\n"
 
 
 class Key:
@@ -151,4 +155,48 @@ class World:
         self.dns.stop()
 
 
-RNG = random.Random(20261127)
+@pytest.fixture(scope="session")
+def keys():
+    return {"rsa": Key("rsa"), "ed25519": Key("ed25519"), "small": Key("rsa", 512), "thousand": Key("rsa", 1024)}
+
+
+@pytest.fixture
+def world(genkan, tmp_path):
+    made = []
+
+    def make(zone, **more):
+        hop = Hop()
+        made.append(hop)
+        made.append(World(genkan, hop, tmp_path, zone, **more))
+        return made[-1]
+    yield make
+    for one in reversed(made):
+        one.stop()
+
+
+def client_zone(spf="v=spf1 ip4:192.0.2.1 -all", **more):
+    zone = {
+        "client.example": [("TXT", spf), ("MX", "10 mta.client.example")],
+        "mta.client.example": [("A", "192.0.2.1")],
+        "1.2.0.192.in-addr.arpa": [("PTR", "mta.client.example")],
+    }
+    zone.update(more)
+    return zone
+
+
+def signed(message, key, selector, canon, **more):
+    return dkim.sign(message, selector, b"client.example", key.private, signature_algorithm=key.algorithm, canonicalize=canon, **more) + message
+
+
+def key_zone(keys):
+    return {f"{name}._domainkey.client.example": [("TXT", key.record)] for name, key in keys.items()}
+
+
+def dmarc(policy, **more):
+    return client_zone(more.pop("spf", "v=spf1 -all"), **{"_dmarc.client.example": [("TXT", f"v=DMARC1; {policy}")]}, **more)
+
+
+def arc_by_dkimpy(message, key, selector, result="none"):
+    message = re.sub(rb"(?m)^Authentication-Results: lists\.example.*\r\n", b"", message)  # it would add up all of them
+    seen = b"Authentication-Results: lists.example; arc=" + result.encode() + b"; spf=pass smtp.mailfrom=client.example\r\n" + message
+    return b"".join(dkim.arc_sign(seen, selector, b"client.example", key.private, b"lists.example")) + seen

@@ -1,48 +1,14 @@
-"""Who really sent it: SPF, DKIM, DMARC, ARC, reverse DNS and HELO; our own signatures and seals. dkimpy and OpenDKIM judge ours, and
-sign what we judge."""
+"""Who really sent it: SPF, DKIM, DMARC, reverse DNS and HELO, as pyspf and dkimpy see it. ARC and signatures: test_smtp_signing.py."""
 import random
-import shutil
-import subprocess
+import time
 
 import dkim
 import pytest
 
-from harness import free_port, run_genkan, wait_until
-from mail_auth import Key, Outside, World, dkim_lookup, fields, random_message, results
-from mail_hop import Hop
+from harness import SLOW, wait_until
+from mail_auth import MAIL, Outside, arc_by_dkimpy, client_zone, dkim_lookup, dmarc, fields, key_zone, random_message, results, signed
+from mail_auth import keys, world  # noqa: F401 (fixtures)
 from mail_peers import Talk
-from test_smtp import add_user
-
-MAIL = b"From: Ann <ann@client.example>\r\nTo: u@next.example\r\nSubject: x\r\n\r\nhello\r\n"
-
-
-@pytest.fixture(scope="session")
-def keys():
-    return {"rsa": Key("rsa"), "ed25519": Key("ed25519"), "small": Key("rsa", 512), "thousand": Key("rsa", 1024)}
-
-
-@pytest.fixture
-def world(genkan, tmp_path):
-    made = []
-
-    def make(zone, **more):
-        hop = Hop()
-        made.append(hop)
-        made.append(World(genkan, hop, tmp_path, zone, **more))
-        return made[-1]
-    yield make
-    for one in reversed(made):
-        one.stop()
-
-
-def client_zone(spf="v=spf1 ip4:192.0.2.1 -all", **more):
-    zone = {
-        "client.example": [("TXT", spf), ("MX", "10 mta.client.example")],
-        "mta.client.example": [("A", "192.0.2.1")],
-        "1.2.0.192.in-addr.arpa": [("PTR", "mta.client.example")],
-    }
-    zone.update(more)
-    return zone
 
 
 def test_what_was_found_stands_on_top(world):
@@ -79,33 +45,31 @@ def test_hosts_of_ours_may_say_what_they_like(world):
     assert got.startswith(b"Received:") and got.endswith(b"\r\n" + forged)
 
 
-SPF = [("pass", "v=spf1 ip4:192.0.2.1 -all", 250), ("fail", "v=spf1 -all", 550), ("softfail", "v=spf1 ~all", 250), ("neutral", "v=spf1 ?all", 250),
-       ("none", "nothing", 250), ("permerror", "v=spf1 nonsense", 250), ("pass", "v=spf1 mx -all", 250), ("pass", "v=spf1 a:mta.%{d} -all", 250),
-       ("pass", "v=spf1 ptr -all", 250), ("pass", "v=spf1 exists:%{ir}.%{v}.%{l1r+-}.lp.%{o} -all", 250), ("pass", "v=spf1 include:_inc.client.example -all", 250),
-       ("pass", "v=spf1 redirect=_inc.client.example", 250)]
+SPF = [("pass", "v=spf1 ip4:192.0.2.1 -all"), ("fail", "v=spf1 -all"), ("softfail", "v=spf1 ~all"), ("neutral", "v=spf1 ?all"), ("none", "nothing"),
+       ("permerror", "v=spf1 nonsense"), ("pass", "v=spf1 mx -all"), ("pass", "v=spf1 a:mta.client.example -all"), ("fail", "v=spf1 ptr -all"),
+       ("pass", "v=spf1 ptr:client.example -all"), ("pass", "v=spf1 exists:%{ir}.%{v}.%{l1r+-}.lp.client.example -all"),
+       ("pass", "v=spf1 include:_inc.client.example -all"), ("pass", "v=spf1 redirect=_inc.client.example"), ("permerror", "v=spf1 include:nowhere.example"),
+       ("permerror", "v=spf1 a:1.example.net a:2.example.net a:3.example.net -all"), ("fail", "v=spf1 a:mta.client.example/33 -all")]
 
 
-@pytest.mark.parametrize("result,record,code", SPF)
-def test_spf_as_pyspf_sees_it(world, monkeypatch, result, record, code):
+def test_spf_as_pyspf_sees_it(world, monkeypatch):
     import spf
-    zone = client_zone(record, **{"_inc.client.example": [("TXT", "v=spf1 ip4:192.0.2.0/24 -all")], "1.2.0.192.in-addr.ann.lp.client.example": [("A", "127.0.0.2")]})
+    zone = client_zone(**{"_inc.client.example": [("TXT", "v=spf1 ip4:192.0.2.0/24 -all")], "1.2.0.192.in-addr.ann.lp.client.example": [("A", "127.0.0.2")]})
+    zone |= {f"c{n}.example": [("TXT", record), ("MX", "10 mta.client.example")] for n, (_, record) in enumerate(SPF)}
 
     def look(name, kind, strict=True, timeout=20):
-        rows = zone.get(name.lower().rstrip("."), [])
-        out = []
-        for k, v in rows:
-            if k == kind:
-                out.append(((name, k), (v.encode(),) if k == "TXT" else (int(v.split()[0]), v.split()[1]) if k == "MX" else v))
-        return out
+        return [((name, k), (v.encode(),) if k == "TXT" else (int(v.split()[0]), v.split()[1]) if k == "MX" else v)
+                for k, v in zone.get(name.lower().rstrip("."), []) if k == kind]
     monkeypatch.setattr(spf, "DNSLookup", look)
-    theirs = spf.check2(i="192.0.2.1", s="ann+tag@client.example", h="mta.client.example")[0]
     w = world(zone, rows='spf = "reject"')
-    answer = w.send(MAIL, sender="ann+tag@client.example")
-    assert theirs == result and answer.startswith(str(code)), (theirs, answer)
-    if code == 250:
-        assert results(w.hop.wait()[0].content)["spf"] == [f"{result} smtp.mailfrom=ann+tag@client.example"]
-    else:
-        assert answer.startswith("550 5.7.23")
+    for n, (result, record) in enumerate(SPF):
+        sender = f"ann+tag@c{n}.example"
+        theirs = spf.check2(i="192.0.2.1", s=sender, h="mta.client.example")[0]
+        assert theirs == ("permerror" if "/33" in record else result), record
+        if theirs == "fail":
+            assert w.send(MAIL, sender=sender).startswith("550 5.7.23"), record
+        else:
+            assert results(w.passed(MAIL, sender=sender))["spf"][0] == f"{theirs} smtp.mailfrom={sender}", record
 
 
 def test_spf_refuses_with_the_words_of_the_domain_but_not_postmaster(world):
@@ -131,33 +95,25 @@ def test_a_silent_name_server_holds_nobody_longer_than_timeout(world):
         talk.say("DATA")
         talk.send(MAIL + b".\r\n")
         assert other.say("NOOP").startswith("250"), "the worker serves others meanwhile"
-        assert talk.reply().startswith("250")
+        begun = time.monotonic()
+        assert talk.reply().startswith("250") and time.monotonic() - begun < 4 * SLOW
     found = results(w.hop.wait()[0].content)
     assert found["spf"][0].startswith("temperror") and found["iprev"][0].startswith("temperror")
 
 
-@pytest.mark.parametrize("ip,code", [("192.0.2.1", "250"), ("192.0.2.2", "550 5.7.25"), ("192.0.2.3", "550 5.7.25"), ("2001:db8::1", "250")])
-def test_reverse_dns(world, ip, code):
+def test_reverse_dns(world):
     v6 = "1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa"
     w = world(client_zone(**{"3.2.0.192.in-addr.arpa": [("PTR", "mta.client.example")], v6: [("PTR", "six.client.example")], "six.client.example": [("AAAA", "2001:db8::1")]}),
               rows='reverse_dns = "reject"')
-    assert w.send(MAIL, ip=ip).startswith(code)
+    for ip, code in (("192.0.2.1", "250"), ("192.0.2.2", "550 5.7.25"), ("192.0.2.3", "550 5.7.25"), ("2001:db8::1", "250")):
+        assert w.send(MAIL, ip=ip).startswith(code), ip
 
 
-@pytest.mark.parametrize("helo,code", [("mta.client.example", "250"), ("client.example", "250"), ("nowhere.example", "550 5.7.1"), ("single", "550 5.7.1"),
-                                       ("mx.example.org", "550 5.7.1"), ("192.0.2.1", "550 5.7.1"), ("[192.0.2.1]", "250"), ("[192.0.2.9]", "550 5.7.1")])
-def test_helo(world, helo, code):
+def test_helo(world):
     w = world(client_zone(), rows='helo = "reject"')
-    answer = w.send(MAIL, helo=helo)
-    assert answer.startswith(code) or (helo == "192.0.2.1" and answer.startswith("501")), answer
-
-
-def signed(message, key, selector, canon, **more):
-    return dkim.sign(message, selector, b"client.example", key.private, signature_algorithm=key.algorithm, canonicalize=canon, **more) + message
-
-
-def key_zone(keys):
-    return {f"{name}._domainkey.client.example": [("TXT", key.record)] for name, key in keys.items()}
+    for helo, code in (("mta.client.example", "250"), ("client.example", "250"), ("nowhere.example", "550 5.7.1"), ("single", "550 5.7.1"), ("mx.example.org", "550 5.7.1"),
+                       ("192.0.2.1", "5"), ("[192.0.2.1]", "250"), ("[192.0.2.9]", "550 5.7.1")):
+        assert w.send(MAIL, helo=helo).startswith(code), helo
 
 
 def test_dkim_agrees_with_dkimpy_about_many_messages(world, keys):
@@ -166,10 +122,10 @@ def test_dkim_agrees_with_dkimpy_about_many_messages(world, keys):
     rng, sent = random.Random(7), {}
     canons = [(a, b) for a in (b"simple", b"relaxed") for b in (b"simple", b"relaxed")]
     with Outside(w.port) as talk:
-        for number in range(160):
+        for number in range(120):
             name, canon = ["rsa", "ed25519"][number % 2], canons[number // 2 % 4]
             message = random_message(rng)
-            include = [b"from", b"from", b"subject", b"subject", b"subject", b"to", b"x-other", b"x-mixed", b"received"] if rng.random() < 0.5 else None
+            include = [b"from", b"from", b"subject", b"subject", b"subject", b"to", b"x-other", b"x-mixed"] if rng.random() < 0.5 else None
             out = signed(message, keys[name], name.encode(), canon, include_headers=include)
             kind = rng.randrange(6)
             if kind == 0:  # something is changed
@@ -191,7 +147,7 @@ def test_dkim_agrees_with_dkimpy_about_many_messages(world, keys):
                 good = False
             sent[mark] = (good, out)
             assert talk.mail(out).startswith("250")
-    assert 40 < sum(good for good, _ in sent.values()) < 150, "both kinds are there"
+    assert 30 < sum(good for good, _ in sent.values()) < 115, "both kinds are there"
     for mail in w.hop.wait(len(sent)):
         good, out = sent[fields(mail.content, "X-Mark")[0]]
         mine = results(mail.content)["dkim"][0]
@@ -222,7 +178,7 @@ def test_dkim_of_bad_keys_and_bad_signatures(world, keys):
     }
     for old, (new, want) in changes.items():
         if old == b"i=":
-            old, new = b"v=1;", b"v=1; i=@example;"
+            old, new = b"i=@client.example", b"i=@example"
         mine = verdict("rsa", lambda m: m.replace(old, new, 1) if old != b"b=" else m.replace(b"; b=", b"; " + new, 1).replace(b"\r\n b=", b"\r\n " + new, 1))
         assert mine.startswith(want), (new, mine)
 
@@ -257,27 +213,26 @@ def test_dkim_of_large_content_and_of_chunks_without_a_last_line_end(world, keys
     assert got.count(b"Received:") == 1
 
 
-def dmarc(policy, **more):
-    return client_zone(more.pop("spf", "v=spf1 -all"), **{"_dmarc.client.example": [("TXT", f"v=DMARC1; {policy}")]}, **more)
-
-
 DMARC = [
-    ("p=reject", {}, "550 5.7.1", "fail"), ("p=quarantine", {}, "250", "fail (p=quarantine)"), ("p=none", {}, "250", "fail (p=none)"),
-    ("p=reject; pct=0", {}, "250", "fail (p=reject)"), ("p=reject", {"spf": "v=spf1 +all"}, "250", "pass"),
-    ("p=nonsense", {}, "250", "none"), ("p=nonsense; rua=mailto:x@client.example", {}, "250", "fail (p=none)"),
+    ("p=reject", "v=spf1 -all", "550 5.7.1", ""), ("p=quarantine", "v=spf1 -all", "250", "fail (p=quarantine)"), ("p=none", "v=spf1 -all", "250", "fail (p=none)"),
+    ("p=reject; pct=0", "v=spf1 -all", "250", "fail (p=reject)"), ("p=reject", "v=spf1 +all", "250", "pass (p=reject)"), ("p=nonsense", "v=spf1 -all", "250", "none"),
+    ("p=nonsense; rua=mailto:x@client.example", "v=spf1 -all", "250", "fail (p=none)"),
 ]
 
 
-@pytest.mark.parametrize("policy,zone,code,result", DMARC)
-def test_dmarc_is_enforced(world, policy, zone, code, result):
-    w = world(dmarc(policy, **zone), rows='dmarc = "enforce"')
-    answer = w.send(MAIL)
-    assert answer.startswith(code), answer
-    if code == "250":
-        got = w.hop.wait()[0].content
-        assert results(got)["dmarc"][0].startswith(result)
-        quarantined = "p=quarantine" in policy or "pct=0" in policy
-        assert bool(fields(got, "X-Quarantine")) == quarantined
+def test_dmarc_is_enforced(world):
+    zone = client_zone()
+    for n, (policy, spf, _, _) in enumerate(DMARC):
+        zone |= {f"c{n}.example": [("TXT", spf)], f"_dmarc.c{n}.example": [("TXT", "v=DMARC1; " + policy)]}
+    w = world(zone, rows='dmarc = "enforce"')
+    for n, (policy, _, code, result) in enumerate(DMARC):
+        mail, sender = MAIL.replace(b"client.example", f"c{n}.example".encode()), f"ann@c{n}.example"
+        if code != "250":
+            assert w.send(mail, sender=sender).startswith(code), policy
+            continue
+        got = w.passed(mail, sender=sender)
+        assert results(got)["dmarc"][0].startswith(result), policy
+        assert bool(fields(got, "X-Quarantine")) == ("p=quarantine" in policy or "pct=0" in policy)
 
 
 def test_dmarc_alignment(world, keys):
@@ -297,18 +252,21 @@ def test_dmarc_alignment(world, keys):
     assert w.send(tampered).startswith("550")
 
 
-@pytest.mark.parametrize("header,code,result", [
+FROM = [
     (b"From: a@good.example, b@client.example\r\n", "550", ""), (b"From: a@good.example\r\nFrom: b@good.example\r\n", "550", ""),
     (b"X: 1\r\n", "250", "permerror (no From)"), (b"From: \"x@good.example\" <a@client.example>\r\n", "550", ""),
     (b"From: (x@client.example) a@good.example\r\n", "250", "none header.from=good.example"), (b"From: undisclosed:;\r\n", "250", "permerror"),
     (b"From: Team: a@good.example;\r\n", "250", "none header.from=good.example"), (b"From: <a@CLIENT.example.>\r\n", "550", ""),
-])
-def test_dmarc_and_odd_from_fields(world, header, code, result):
+]
+
+
+def test_dmarc_and_odd_from_fields(world):
     w = world(dmarc("p=reject"), rows='dmarc = "enforce"')
-    answer = w.send(header + b"\r\nx\r\n")
-    assert answer.startswith(code), answer
-    if code == "250":
-        assert results(w.hop.wait()[0].content)["dmarc"][0].startswith(result)
+    for header, code, result in FROM:
+        if code == "250":
+            assert results(w.passed(header + b"\r\nx\r\n"))["dmarc"][0].startswith(result), header
+        else:
+            assert w.send(header + b"\r\nx\r\n").startswith(code), header
 
 
 def test_dmarc_without_an_answer(world):
@@ -323,147 +281,6 @@ def test_dmarc_without_an_answer(world):
 def test_a_header_without_end_is_refused(world):
     w = world(client_zone())
     assert w.send(b"X: y\r\n" * 60_000 + b"\r\n").startswith("552 5.3.4")
-
-
-def key_files(tmp_path, keys, names=("rsa", "ed25519"), more=""):
-    rows = ""
-    for name in names:
-        (tmp_path / f"{name}.pem").write_bytes(keys[name].pem)
-        rows += f'[[smtp.dkim]]\ndomain = "client.example"\nselector = "{name}"\nkey = "{tmp_path}/{name}.pem"\n{more}\n'
-    return rows
-
-
-def test_our_signatures_hold_with_dkimpy(world, keys, tmp_path):
-    zone = client_zone(**key_zone(keys))
-    w = world(zone, more=key_files(tmp_path, keys), top='relay_from = ["192.0.2.0/24"]')
-    rng, sent = random.Random(11), {}
-    with Outside(w.port) as talk:
-        for number in range(80):
-            out = f"X-Mark: mark-{number}\r\n".encode() + random_message(rng)
-            sent[f"mark-{number}"] = out
-            assert talk.mail(out).startswith("250")
-        large = b"X-Mark: large\r\n" + MAIL + (b"y \t z" * 16 + b"\r\n") * 8000
-        sent["large"] = large
-        assert talk.mail(large).startswith("250")
-    for mail in w.hop.wait(len(sent)):
-        assert mail.content.endswith(b"\r\n" + sent[fields(mail.content, "X-Mark")[0]])
-        d = dkim.DKIM(mail.content)
-        assert d.verify(idx=0, dnsfunc=dkim_lookup(zone)) and d.verify(idx=1, dnsfunc=dkim_lookup(zone)), mail.content
-        for change in (b"From: eve@evil.example\r\n" + mail.content, mail.content.replace(b"To:", b"to: eve@evil.example,", 1), mail.content + b"more\r\n"):
-            assert not dkim.verify(change, dnsfunc=dkim_lookup(zone))
-        assert {f.split("a=")[1].split(";")[0] for f in fields(mail.content, "DKIM-Signature")} >= {"rsa-sha256", "ed25519-sha256"}
-    got = w.passed(MAIL.replace(b"ann@client", b"ann@elsewhere"))
-    assert not fields(got, "DKIM-Signature"), "only for its own domain"
-
-
-def test_our_signature_holds_with_opendkim(world, keys, tmp_path):
-    tool = shutil.which("opendkim") or "/usr/sbin/opendkim"
-    w = world(client_zone(**key_zone(keys)), more=key_files(tmp_path, keys, ["rsa"]), top='relay_from = ["192.0.2.0/24"]')
-    (tmp_path / "mail").write_bytes(w.passed(MAIL).replace(b"\r\n", b"\n"))
-    (tmp_path / "conf").write_text(f"Mode v\nTestPublicKeys {tmp_path}/keys\n")
-    (tmp_path / "keys").write_text(f"rsa._domainkey.client.example {keys['rsa'].record}\n")
-    done = subprocess.run([tool, "-x", str(tmp_path / "conf"), "-t", str(tmp_path / "mail")], capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0 and "verification (s=rsa" in done.stdout + done.stderr and "succeeded" in done.stdout + done.stderr, done.stdout + done.stderr
-
-
-def test_users_are_signed_for_and_others_are_not(world, keys, tmp_path):
-    zone, tls = client_zone(**key_zone(keys)), free_port()
-    more = key_files(tmp_path, keys, ["rsa"]) + f"""
-        [[smtp.listen]]
-        address = ["127.0.0.1:{tls}"]
-        submission = true
-        implicit_tls = true
-        [[certificate]]
-        self_signed = true
-        names = ["mx.example"]
-        [webmail]
-        enabled = true
-        domains = ["client.example"]
-    """
-    w = world(zone, more=more)
-    add_user(w.g, "ann@client.example")
-    done = subprocess.run(["curl", "-sS", "-k", f"smtps://127.0.0.1:{tls}/c.example", "-u", "ann@client.example:secret pass phrase", "--mail-from",
-                           "ann@client.example", "--mail-rcpt", "y@next.example", "-T", "-"], input=MAIL.decode(), capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, done.stderr
-    got = w.hop.wait()[0].content
-    assert dkim.verify(got, dnsfunc=dkim_lookup(zone)) and not fields(got, "Authentication-Results")
-    assert not fields(w.passed(MAIL), "DKIM-Signature")
-
-
-def test_a_key_that_cannot_be_used_is_said_at_once(tmp_path, genkan, keys):
-    (tmp_path / "small.pem").write_bytes(keys["small"].pem)
-    conf = tmp_path / "c.toml"
-    conf.write_text(f'[node]\nstate_dir = "{tmp_path}"\n[[smtp.dkim]]\ndomain = "client.example"\nselector = "s"\nkey = "{tmp_path}/small.pem"\n')
-    done = run_genkan("check", conf)
-    assert done.returncode != 0 and "less than 1024 bits" in done.stderr
-    conf.write_text(conf.read_text().replace("small.pem", "nothing.pem"))
-    assert "nothing.pem" in run_genkan("check", conf).stderr
-
-
-@pytest.mark.parametrize("kind", ["rsa", "ed25519"])
-def test_keygen_makes_a_key_and_its_record(tmp_path, kind):
-    file = tmp_path / "new.pem"
-    done = run_genkan("dkim", "keygen", file, "--type", kind)
-    assert done.returncode == 0, done.stderr
-    assert file.stat().st_mode & 0o777 == 0o600
-    shown = run_genkan("dkim", "record", file, "--domain", "example.org", "--selector", "s1")
-    assert shown.stdout.startswith("s1._domainkey.example.org. IN TXT ("), shown.stdout + shown.stderr
-    record = "".join(shown.stdout.split('"')[1::2])
-    assert record.startswith(f"v=DKIM1; k={kind}; p=") and record in done.stdout.replace('" "', "").replace('"\n  "', "")
-    signature_input = MAIL
-    if kind == "rsa":
-        out = dkim.sign(signature_input, b"s1", b"example.org", file.read_bytes()) + signature_input
-        assert dkim.verify(out, dnsfunc=lambda name, timeout=5: record.encode())
-    again = run_genkan("dkim", "keygen", file)
-    assert again.returncode != 0 and "is there already" in again.stderr, "a key is never written over"
-
-
-def arc_by_dkimpy(message, key, selector, result="none"):
-    seen = b"Authentication-Results: lists.example; arc=" + result.encode() + b"; spf=pass smtp.mailfrom=client.example\r\n" + message
-    return b"".join(dkim.arc_sign(seen, selector, b"client.example", key.private, b"lists.example")) + seen
-
-
-def test_arc_chains_of_dkimpy_are_judged_as_dkimpy_does(world, keys):
-    zone = client_zone(**key_zone(keys))
-    w = world(zone)
-    message, seen = MAIL, []
-    for number in range(1, 5):
-        message = arc_by_dkimpy(message, keys["rsa"], b"rsa", "none" if number == 1 else "pass")
-        seen.append(message)
-    for number, chain in enumerate(seen, 1):
-        cases = {"as it is": chain, "body": chain.replace(b"hello", b"hullo"), "subject": chain.replace(b"Subject: x", b"Subject: y"),
-                 "results": chain.replace(b"i=1; lists", b"i=1; evil"), "gap": chain.replace(b"ARC-Seal: i=1", b"X-Gone: i=1"),
-                 "twice": chain[:chain.index(b"ARC-Message")] + chain, "number": chain.replace(b"ARC-Seal: i=1", b"ARC-Seal: i=x"),
-                 "cv": chain.replace(b"cv=none", b"cv=pass"), "footer": chain + b"footer\r\n"}
-        for name, content in cases.items():
-            theirs = dkim.arc_verify(content, dnsfunc=dkim_lookup(zone))[0].decode().lower()
-            mine = results(w.passed(content))["arc"][0]
-            want = f"pass (i={number})" if name == "as it is" else "fail"
-            assert theirs == want.split(" ")[0] and mine.startswith(want), (number, name, theirs, mine)
-
-
-@pytest.mark.parametrize("size", [0, 700_000])
-def test_our_seals_hold_with_dkimpy(world, keys, tmp_path, size):
-    zone = client_zone(**key_zone(keys))
-    w = world(zone, rows='arc_seal = "client.example"', more=key_files(tmp_path, keys))
-    message = MAIL + (b"y" * 98 + b"\r\n") * (size // 100)
-    for number in range(1, 5):
-        message = w.passed(message)
-        assert message.startswith(f"ARC-Seal: i={number};".encode()), message[:200]
-        cv, sets, why = dkim.arc_verify(message, dnsfunc=dkim_lookup(zone))
-        assert cv == b"pass", why
-        assert f"cv={'none' if number == 1 else 'pass'};" in fields(message, "ARC-Seal")[0]
-        if number == 2:
-            message = arc_by_dkimpy(message, keys["rsa"], b"rsa", "pass")
-            number = 3
-            assert dkim.arc_verify(message, dnsfunc=dkim_lookup(zone))[0] == b"pass"
-            break
-    last = w.passed(message)
-    assert results(last)["arc"][0].startswith("pass (i=3)") and dkim.arc_verify(last, dnsfunc=dkim_lookup(zone))[0] == b"pass"
-    broken = w.passed(last.replace(b"hello", b"hullo"))
-    assert "cv=fail;" in fields(broken, "ARC-Seal")[0]
-    again = w.passed(broken)
-    assert len(fields(again, "ARC-Seal")) == len(fields(broken, "ARC-Seal")), "nobody adds to a chain that is known to be broken"
 
 
 def test_a_trusted_forwarder_outweighs_dmarc(world, keys):
