@@ -10,6 +10,7 @@ from harness import free_port, run_genkan
 from mail_auth import MAIL, Outside, arc_by_dkimpy, client_zone, dkim_lookup, fields, key_zone, random_message, results
 from mail_auth import keys, world  # noqa: F401 (fixtures)
 from test_smtp import add_user
+from test_smtp_filters import Filter, packet
 
 
 def key_files(tmp_path, keys, names=("rsa", "ed25519"), more=""):
@@ -51,6 +52,22 @@ def test_our_signature_holds_with_opendkim(world, keys, tmp_path):
     (tmp_path / "keys").write_text(f"rsa._domainkey.client.example {keys['rsa'].record}\n")
     done = subprocess.run([tool, "-x", str(tmp_path / "conf"), "-t", str(tmp_path / "mail")], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0 and "verification (s=rsa" in done.stdout + done.stderr and "succeeded" in done.stdout + done.stderr, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("size", [0, 700_000])
+def test_what_a_filter_has_changed_is_signed_and_sealed_as_it_leaves(world, keys, tmp_path, size):
+    zone = client_zone(**key_zone(keys))
+    change = Filter(packet(b"h", b"Subject\0added by a filter\0") + packet(b"b", b"another body\r\n" * (1 + size // 14)) + packet(b"a"))
+    try:
+        more = key_files(tmp_path, keys, ["rsa"]) + f'[[smtp.milter]]\naddress = "127.0.0.1:{change.port}"\n'
+        w = world(zone, rows='arc_seal = "client.example"', more=more, top='relay_from = ["198.51.100.1"]')
+        own = w.passed(MAIL, ip="198.51.100.1")
+        assert b"another body" in own and b"hello" not in own and dkim.verify(own, dnsfunc=dkim_lookup(zone))
+        other = w.passed(MAIL)
+        assert dkim.arc_verify(other, dnsfunc=dkim_lookup(zone))[0] == b"pass" and b"another body" in other
+        assert results(other)["spf"][0].startswith("pass") and not fields(other, "DKIM-Signature")
+    finally:
+        change.stop()
 
 
 def test_users_are_signed_for_and_others_are_not(world, keys, tmp_path):
