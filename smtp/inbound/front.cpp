@@ -37,7 +37,10 @@ InboundMetrics::InboundMetrics(base::Metrics& metrics)
       refused(metrics.counter("genkan_smtp_refused_total", "Messages refused after their content")),
       recipients_refused(metrics.counter("genkan_smtp_recipients_refused_total", "Recipients refused")),
       filter_failures(
-          metrics.counter("genkan_smtp_filter_failures_total", "Messages that a filter could not be asked about")) {}
+          metrics.counter("genkan_smtp_filter_failures_total", "Messages that a filter could not be asked about")),
+      dmarc_failures(metrics.counter("genkan_smtp_dmarc_failures_total", "Messages whose author DMARC disproves")),
+      auth_dns_failures(metrics.counter("genkan_smtp_auth_dns_failures_total",
+                                        "Messages about which DNS gave no answer to SPF, DKIM or DMARC")) {}
 
 Front::Front(net::Loop& l, std::size_t i, Shared& s, ClientCounts& c, InboundMetrics& m, PlanPtr p)
     : loop(l),

@@ -41,6 +41,8 @@ struct InboundMetrics {
   base::Counter& refused;
   base::Counter& recipients_refused;
   base::Counter& filter_failures;
+  base::Counter& dmarc_failures;
+  base::Counter& auth_dns_failures;
 };
 
 class ServerSession;

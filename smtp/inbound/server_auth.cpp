@@ -89,12 +89,16 @@ net::Task<void> ServerSession::sign_content(bool changed) { co_await sign_intake
 void ServerSession::note_findings(const std::string& id) {
   if (!outside() || auth_->header_too_large()) return;
   const auto& f = auth_->findings();
+  if (f.dmarc.result == DmarcAnswer::Result::fail) front_.metrics.dmarc_failures.add();
+  bool unanswered = f.client.spf.result == SpfResult::temperror || f.dmarc.result == DmarcAnswer::Result::temperror;
   std::string dkim;
   for (const auto& one : f.dkim) {
+    unanswered = unanswered || one.check.result == SignatureResult::temperror;
     dkim += dkim.empty() ? "" : " ";
     dkim += word_of(one.check.result);
     dkim += ":" + one.signature.domain;
   }
+  if (unanswered) front_.metrics.auth_dns_failures.add();
   front_.shared.mail_log->write("authenticated", {{"id", id},
                                                   {"client", ip_text_},
                                                   {"name", f.client.reverse == NameCheck::pass ? f.client.name : ""},

@@ -84,6 +84,7 @@ def test_a_name_server_that_does_not_answer(world, rows, code):
     assert w.send(MAIL).startswith(code)
     if code == "250":
         assert results(w.hop.wait()[0].content)["spf"][0].startswith("temperror")
+        assert w.g.metrics()["genkan_smtp_auth_dns_failures_total"] == 1
 
 
 def test_a_silent_name_server_holds_nobody_longer_than_timeout(world):

@@ -1,6 +1,7 @@
 // room: smtp
 // What others wrote into a header: no field that claims to be ours is left when they are taken out, all others are, and
 // our own field is whole lines of visible ASCII, whatever the words that it is made of.
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -35,6 +36,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   result.signature.names.push_back(text);
   findings.dkim.push_back(result);
   const auto out = results_text("mx.example", findings);
+  for (std::size_t at = 0, end = 0; at < out.size(); at = end + 2) {
+    end = std::min(out.find("\r\n", at), out.size());
+    if (end - at > 998) std::abort();  // RFC 5322 2.1.1
+  }
   for (std::size_t i = 0; i < out.size(); ++i) {
     const bool fold =
         out[i] == '\r' && i + 2 < out.size() && out[i + 1] == '\n' && (out[i + 2] == '\t' || out[i + 2] == ' ');
