@@ -20,6 +20,7 @@ struct Options {
   std::string name, display;
   QueueFilter queue;
   ExplainOptions explain;
+  DkimOptions dkim;
   bool json = false, no_wait = false;
 };
 using OptionsPtr = std::shared_ptr<Options>;
@@ -97,6 +98,26 @@ void add_acme_commands(CLI::App& cli, const OptionsPtr& o, int& status) {
   renew->add_option("name", o->name, "A host name of the certificate; without one all are ordered");
   renew->add_flag("--no-wait", o->no_wait, "Only ask for it");
   renew->callback([o, &status] { status = command_acme_renew(o->file, o->name, !o->no_wait); });
+}
+
+void add_dkim_commands(CLI::App& cli, const OptionsPtr& o, int& status) {
+  auto* dkim = cli.add_subcommand("dkim", "Make keys to sign mail with, and say what belongs into DNS");
+  dkim->require_subcommand(1);
+  auto* keygen = dkim->add_subcommand("keygen", "Make a key in a new file, and print its record");
+  auto* record = dkim->add_subcommand("record", "Print the record of a key that is there");
+  for (auto* command : {keygen, record}) {
+    command->add_option("file", o->dkim.file, "PEM file with the private key")->required();
+    command->add_option("--domain", o->dkim.domain, "Whose mail it signs")->capture_default_str();
+    command->add_option("--selector", o->dkim.selector, "Name of the key")->capture_default_str();
+  }
+  keygen->add_option("--type", o->dkim.type, "rsa, which everybody verifies, or ed25519, which is short")
+      ->check(CLI::IsMember({"rsa", "ed25519"}))
+      ->capture_default_str();
+  keygen->add_option("--bits", o->dkim.bits, "Length of an RSA key")
+      ->check(CLI::Range(1024, 4096))
+      ->capture_default_str();
+  keygen->callback([o, &status] { status = command_dkim_keygen(o->dkim); });
+  record->callback([o, &status] { status = command_dkim_record(o->dkim); });
 }
 
 void add_explain_command(CLI::App& cli, const OptionsPtr& o, int& status) {
@@ -189,6 +210,7 @@ std::shared_ptr<CLI::App> command_line(int& status) {
   add_user_commands(cli, o, status);
   add_queue_commands(cli, o, status);
   add_acme_commands(cli, o, status);
+  add_dkim_commands(cli, o, status);
 
   auto* docs = cli.add_subcommand("docs", "Print the reference that ships");
   docs->add_option("what", o->docs,

@@ -43,6 +43,13 @@ struct ExplainOptions {
 };
 int command_explain(const std::string& file, const ExplainOptions& options);
 
+struct DkimOptions {
+  std::string file, type = "rsa", domain = "DOMAIN", selector = "SELECTOR";
+  unsigned bits = 2048;
+};
+int command_dkim_keygen(const DkimOptions& options);  // a new key in a new file, and its record
+int command_dkim_record(const DkimOptions& options);
+
 constexpr const char* kDefaultFile = "/etc/genkan/genkan.toml";
 
 }  // namespace genkan::app

@@ -103,19 +103,8 @@ bool ArcVerifier::read_seals() {
   return true;
 }
 
-// The first `count` sets as a seal covers them; the last seal is left to the caller.
-void ArcVerifier::put_sets(std::size_t count, std::string& out) const {
-  const auto put = [&](int index) {
-    put_canonical(header_.fields()[static_cast<std::size_t>(index)], Canon::relaxed, out);
-  };
-  for (std::size_t i = 0; i < count; ++i) {
-    put(sets_[i].results);
-    put(sets_[i].message);
-    if (i + 1 < count) put(sets_[i].seal);
-  }
-}
-
-net::Task<bool> ArcVerifier::verify_seal(AuthDns& dns, std::size_t number) {
+// `covered`: the sets before this one in canonical form; this one is added. A seal covers all up to itself (5.1.1).
+net::Task<bool> ArcVerifier::verify_seal(AuthDns& dns, std::size_t number, std::string& covered) {
   const auto& seal = seals_[number - 1];
   SignatureCheck check;
   const auto key = co_await fetch_key(dns, seal.domain, seal.selector, seal.kind, &check);
@@ -123,12 +112,18 @@ net::Task<bool> ArcVerifier::verify_seal(AuthDns& dns, std::size_t number) {
     answer_.why = "seal " + std::to_string(number) + ": " + check.why;
     co_return false;
   }
-  std::string text;
-  put_sets(number, text);
-  const auto bare = without_signature(header_.fields()[static_cast<std::size_t>(sets_[number - 1].seal)]);
-  put_canonical(field_of(bare), Canon::relaxed, text);
-  text.resize(text.size() - 2);
-  if (key.key->verify(base::sha256(text), seal.signature)) co_return true;
+  const auto field = [&](int index) -> const MailField& { return header_.fields()[static_cast<std::size_t>(index)]; };
+  const auto& set = sets_[number - 1];
+  put_canonical(field(set.results), Canon::relaxed, covered);
+  put_canonical(field(set.message), Canon::relaxed, covered);
+  const auto before = covered.size();
+  const auto bare = without_signature(field(set.seal));
+  put_canonical(field_of(bare), Canon::relaxed, covered);
+  covered.resize(covered.size() - 2);
+  const auto digest = base::sha256(covered);
+  covered.resize(before);
+  put_canonical(field(set.seal), Canon::relaxed, covered);
+  if (key.key->verify(digest, seal.signature)) co_return true;
   answer_.why = "seal " + std::to_string(number) + " does not hold";
   co_return false;
 }
@@ -143,8 +138,9 @@ net::Task<ArcAnswer> ArcVerifier::verify(AuthDns& dns) {
     answer_.why = "the newest message signature: " + check.why;
     co_return answer_;
   }
-  for (std::size_t number = sets_.size(); number > 0; --number) {
-    const bool good = co_await verify_seal(dns, number);
+  std::string covered;
+  for (std::size_t number = 1; number <= sets_.size(); ++number) {
+    const bool good = co_await verify_seal(dns, number, covered);
     if (!good) co_return answer_;
   }
   answer_.result = ArcAnswer::Result::pass;

@@ -33,8 +33,7 @@ class ArcVerifier {
   };
   bool collect();
   bool read_seals();
-  void put_sets(std::size_t count, std::string& out) const;
-  net::Task<bool> verify_seal(AuthDns& dns, std::size_t number);
+  net::Task<bool> verify_seal(AuthDns& dns, std::size_t number, std::string& covered);
 
   const MailHeader& header_;
   BodyHashes& hashes_;

@@ -129,7 +129,7 @@ net::Task<AuthVerdict> MessageAuth::judge(AuthDns& dns, ClientAuth client, Clien
     f.arc_asked = true;
     f.arc = co_await arc_->verify(dns);
   }
-  if (rules_->conf.dmarc != "off") {
+  if (rules_->conf.dmarc != "off" && rules_->conf.spf != "off" && rules_->conf.dkim != "off") {
     f.dmarc_asked = true;
     DmarcEvidence evidence;
     if (f.client.spf.result == SpfResult::pass) {

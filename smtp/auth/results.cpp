@@ -75,7 +75,9 @@ void put_dkim(const AuthFindings& f, std::string& out) {
     if (!one.check.why.empty()) out += " " + comment_of(one.check.why);
     if (one.check.testing) out += " (testing)";
     if (s.domain.empty()) continue;
-    out += " header.d=" + value_of(s.domain) + " header.s=" + value_of(s.selector);
+    out += " header.d=" + value_of(s.domain);
+    if (s.domain.size() + s.selector.size() > 60) out += "\r\n\t";  // no line over 998 octets, whatever they are
+    out += " header.s=" + value_of(s.selector);
     if (s.names.empty()) continue;
     out += s.kind == base::KeyKind::rsa ? " header.a=rsa-sha256" : " header.a=ed25519-sha256";
     out += "\r\n\t header.b=" + value_of(std::string_view(s.signature_text).substr(0, 8));

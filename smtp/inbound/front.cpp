@@ -40,7 +40,10 @@ InboundMetrics::InboundMetrics(base::Metrics& metrics)
           metrics.counter("genkan_smtp_filter_failures_total", "Messages that a filter could not be asked about")),
       passed(metrics.counter("genkan_smtp_passed_total", "Messages that the next hop took before we answered")),
       yielded(metrics.counter("genkan_smtp_yielded_total", "What mail did to yield to HTTP", {{"how", "refused"}})),
-      held_up(metrics.counter("genkan_smtp_yielded_total", "What mail did to yield to HTTP", {{"how", "held_up"}})) {}
+      held_up(metrics.counter("genkan_smtp_yielded_total", "What mail did to yield to HTTP", {{"how", "held_up"}})),
+      dmarc_failures(metrics.counter("genkan_smtp_dmarc_failures_total", "Messages whose author DMARC disproves")),
+      auth_dns_failures(metrics.counter("genkan_smtp_auth_dns_failures_total",
+                                        "Messages about which DNS gave no answer to SPF, DKIM or DMARC")) {}
 
 Front::Front(net::Loop& l, std::size_t i, Shared& s, ClientCounts& c, InboundMetrics& m, PlanPtr p)
     : loop(l),

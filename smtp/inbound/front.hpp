@@ -52,6 +52,8 @@ struct InboundMetrics {
   base::Counter& passed;   // of the accepted: by the next hop, before the queue
   base::Counter& yielded;  // turned away because mail yields
   base::Counter& held_up;  // made to wait
+  base::Counter& dmarc_failures;
+  base::Counter& auth_dns_failures;
 };
 
 class ServerSession;

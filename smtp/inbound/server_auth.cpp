@@ -20,10 +20,8 @@ ClientQuestion ServerSession::client_question() const {
 }
 
 // Once in a transaction: at the first recipient when that may be refused, else at the end of the content.
-net::Task<void> ServerSession::ask_client() {
+net::Task<void> ServerSession::ask_client(AuthDns& dns) {
   if (client_auth_) co_return;
-  auto& resolver = front_.shared.dispatchers[front_.worker]->resolver();
-  ResolverDns dns(front_.loop, resolver, front_.loop.now() + plan_->auth->conf.timeout);
   auto question = client_question();
   client_auth_ = co_await check_client(dns, std::move(question), plan_->auth->conf);
 }
@@ -31,7 +29,9 @@ net::Task<void> ServerSession::ask_client() {
 net::Task<bool> ServerSession::client_refused(Want& want) {
   const auto& rules = plan_->auth->conf;
   if (!outside() || !judges_at_rcpt(rules)) co_return false;
-  co_await ask_client();
+  auto& resolver = front_.shared.dispatchers[front_.worker]->resolver();
+  ResolverDns dns(front_.loop, resolver, front_.loop.now() + rules.timeout);
+  co_await ask_client(dns);
   const auto refusal = refusal_of(*client_auth_, client_question(), rules);
   if (!refusal) co_return false;
   want = session_.recipient_refused(refusal->code, refusal->status, refusal->text, out_);
@@ -66,9 +66,9 @@ net::Task<FilterResult> ServerSession::authenticate() {
   }
   AuthVerdict verdict;
   if (outside()) {
-    co_await ask_client();
     auto& resolver = front_.shared.dispatchers[front_.worker]->resolver();
     ResolverDns dns(front_.loop, resolver, front_.loop.now() + plan_->auth->conf.timeout);
+    co_await ask_client(dns);
     const auto dice = static_cast<unsigned>(base::random_u64() % 100);
     auto question = client_question();
     verdict = co_await auth_->judge(dns, *client_auth_, std::move(question), dice);
@@ -89,12 +89,16 @@ net::Task<void> ServerSession::sign_content(bool changed) { co_await sign_intake
 void ServerSession::note_findings(const std::string& id) {
   if (!outside() || auth_->header_too_large()) return;
   const auto& f = auth_->findings();
+  if (f.dmarc.result == DmarcAnswer::Result::fail) front_.metrics.dmarc_failures.add();
+  bool unanswered = f.client.spf.result == SpfResult::temperror || f.dmarc.result == DmarcAnswer::Result::temperror;
   std::string dkim;
   for (const auto& one : f.dkim) {
+    unanswered = unanswered || one.check.result == SignatureResult::temperror;
     dkim += dkim.empty() ? "" : " ";
     dkim += word_of(one.check.result);
     dkim += ":" + one.signature.domain;
   }
+  if (unanswered) front_.metrics.auth_dns_failures.add();
   front_.shared.mail_log->write("authenticated", {{"id", id},
                                                   {"client", ip_text_},
                                                   {"name", f.client.reverse == NameCheck::pass ? f.client.name : ""},

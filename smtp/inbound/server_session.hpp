@@ -59,7 +59,7 @@ class ServerSession {
   bool exempt() const;
   bool outside() const;  // a stranger, whose words are checked
   ClientQuestion client_question() const;
-  net::Task<void> ask_client();
+  net::Task<void> ask_client(AuthDns& dns);
   net::Task<bool> client_refused(Want& want);
   void begin_auth();
   std::size_t feed_content(std::string_view octets);

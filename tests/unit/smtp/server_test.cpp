@@ -4,6 +4,8 @@
 
 #include <future>
 
+#include "auth_dns.hpp"
+#include "base/file.hpp"
 #include "peers.hpp"
 #include "support.hpp"
 
@@ -440,6 +442,46 @@ TEST_F(ServerTest, TakesSubmissionsFromOtherRooms) {
   const auto got = wait_local(1);
   ASSERT_EQ(got.size(), 1u);
   EXPECT_NE(got[0].find("Subject: web\r\n\r\n.hello\r\n"), std::string::npos);
+}
+
+TEST_F(ServerTest, SignsWhatUsersSendByOtherRooms) {
+  const auto key = base::SigningKey::generate(base::KeyKind::ed25519, 0).value();
+  conf::SmtpDkim row;
+  row.domain = "home.example";
+  row.selector = "s";
+  row.key = dir_.path() + "/key.pem";
+  ASSERT_TRUE(base::write_file_durable(row.key, key.pem()));
+  conf_.smtp.dkims.push_back(row);
+  start();
+  for (const std::size_t size : {10, 400'000}) {  // the second lies in a file of its own
+    std::promise<std::string> done;
+    auto& loop = workers_->worker(0);
+    loop.post([&] {
+      Submission submission;
+      submission.envelope.sender = "user@home.example";
+      Recipient recipient;
+      recipient.address = "user@home.example";
+      submission.envelope.recipients.push_back(recipient);
+      submission.content = "Authentication-Results: mx.example; forged\nFrom: user@home.example\nSubject: web\n\n";
+      for (std::size_t i = 0; i < size; i += 10) submission.content += "123456789\n";
+      net::spawn(loop, submit_one(*server_, loop, std::move(submission), done));
+    });
+    ASSERT_EQ(done.get_future().get(), "ok");
+  }
+  for (const auto& text : wait_local(2)) {
+    const auto content = text.substr(text.find("DKIM-Signature:"));
+    ASSERT_EQ(content.find("forged"), std::string::npos);
+    auto rules = std::make_shared<AuthRules>();
+    AuthTask task;
+    task.verify = true;
+    MessageAuth auth(rules, task, 0);
+    auth.feed(content);
+    auth.finish();
+    testing_support::TableDns dns({{"s._domainkey.home.example", {"TXT " + key_record(key)}}});
+    testing_support::now(auth.judge(dns, ClientAuth(), ClientQuestion(), 0));
+    ASSERT_EQ(auth.findings().dkim.size(), 1u);
+    EXPECT_EQ(auth.findings().dkim[0].check.result, SignatureResult::pass) << auth.findings().dkim[0].check.why;
+  }
 }
 
 }  // namespace
