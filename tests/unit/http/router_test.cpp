@@ -15,7 +15,8 @@ namespace {
 
 class FakeTls final : public net::TlsStream {
  public:
-  std::string name = "www.example", ver = "TLSv1.3", subject;
+  std::string name = "www.example", ver = "TLSv1.3";
+  std::optional<net::PeerCertificate> certificate;
   ssize_t read(net::Socket&, char*, std::size_t, net::TlsWant&, Error&) noexcept override { return 0; }
   ssize_t write(net::Socket&, const char*, std::size_t, net::TlsWant&, Error&) noexcept override { return 0; }
   bool handshake(net::Socket&, net::TlsWant&, Error&) noexcept override { return true; }
@@ -25,7 +26,7 @@ class FakeTls final : public net::TlsStream {
   std::string_view alpn() const noexcept override { return {}; }
   std::string_view version() const noexcept override { return ver; }
   std::string_view cipher() const noexcept override { return {}; }
-  std::string_view peer_subject() const noexcept override { return subject; }
+  const net::PeerCertificate* peer() const noexcept override { return certificate ? &*certificate : nullptr; }
 };
 
 struct Asked {
@@ -108,7 +109,7 @@ TEST(Router, a_row_asks_for_the_client_and_its_connection) {
   route = {};
   route.client_certificate = "CN=backup";
   EXPECT_EQ(miss(route, a.r), Condition::client_certificate);
-  tls.subject = "CN=backup,O=Example";
+  tls.certificate.emplace().subject = "CN=backup,O=Example";
   EXPECT_EQ(miss(route, a.r), Condition::none);
   route = {};
   route.scheme = "https";
