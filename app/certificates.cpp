@@ -160,6 +160,9 @@ net::Task<void> Certificates::look(std::shared_ptr<Certificates*> self) {
     me->reloads_.add();
     me->telemetry_.log.notice("certificates that changed are in use");
     me->publish();
+    for (const auto& certificate : server->certificates()) {
+      if (!certificate.ocsp_file.empty()) me->staples_[certificate.fingerprint].next = {};
+    }
     me->staple_all();
   } else if (what == 3) {
     me->refusals_.add();

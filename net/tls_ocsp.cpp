@@ -131,6 +131,7 @@ Result<OcspAnswer> check_ocsp_answer(std::string_view der, const std::string& ce
     return Errc::malformed;
   }
   ::X509_STORE_set_flags(store.get(), X509_V_FLAG_PARTIAL_CHAIN);  // the issuer need not be a root
+  ::X509_VERIFY_PARAM_set_time(::X509_STORE_get0_param(store.get()), WallClock::to_time_t(now));
   STACK_OF(X509)* known = sk_X509_new_null();
   sk_X509_push(known, issuer.get());
   const int verified = ::OCSP_basic_verify(basic.get(), known, store.get(), 0);

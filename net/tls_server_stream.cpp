@@ -239,9 +239,9 @@ bool ServerStream::read_early(Socket& socket, char* data, std::size_t size, std:
 }
 
 bool ServerStream::handshake(Socket& socket, TlsWant& want, Error& error) noexcept {
+  char buffer[4096];
+  std::size_t count = 0;
   if (early_ == Early::possible) {
-    char buffer[4096];
-    std::size_t count = 0;
     if (!read_early(socket, buffer, sizeof buffer, count, want, error)) return false;
     if (count > 0) {
       early_bytes_.assign(buffer, count);
@@ -249,11 +249,15 @@ bool ServerStream::handshake(Socket& socket, TlsWant& want, Error& error) noexce
       return true;
     }
   }
+  while (early_ == Early::reading) {  // called once more: kMaxEarlyData bounds what is kept
+    if (!read_early(socket, buffer, sizeof buffer, count, want, error)) return false;
+    early_bytes_.append(buffer, count);
+  }
   return finish(socket, want, error);
 }
 
 ssize_t ServerStream::read(Socket& socket, char* data, std::size_t size, TlsWant& want, Error& error) noexcept {
-  if (early_ == Early::none) return OpenSslStream::read(socket, data, size, want, error);
+  if (early_ == Early::none && early_bytes_.empty()) return OpenSslStream::read(socket, data, size, want, error);
   if (!early_bytes_.empty()) {
     const std::size_t n = std::min(size, early_bytes_.size());
     std::memcpy(data, early_bytes_.data(), n);

@@ -141,6 +141,8 @@ class Transport final : private Pollable, private Timer {
     tls_ = std::move(tls);
     return Handshake(*this);
   }
+  // Goes on with a handshake that early data overtook.
+  Handshake finish_handshake() noexcept { return Handshake(*this); }
   // Hands bytes back that were read too far: the next read, or the TLS handshake, begins with them.
   void unread(std::string_view bytes) { socket_.pushed_back.insert(0, bytes); }
 

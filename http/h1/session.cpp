@@ -93,6 +93,13 @@ net::Task<void> ServerSession::run() {
     if (!head && head.error() == Errc::timed_out && !reader_.has_buffered()) co_return;
     next = co_await serve_one(head);
   }
+  if (next == Next::close && transport_.tls() && transport_.tls()->early()) {
+    // What the client still sends for its handshake would meet a closed socket, and the reset could overtake the
+    // answer.
+    transport_.read_deadline(transport_.loop().now() + kLinger);
+    const auto done = co_await transport_.finish_handshake();
+    if (!done) co_return;
+  }
   if (next == Next::linger) co_await linger();
 }
 

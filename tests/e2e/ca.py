@@ -4,7 +4,7 @@ from pathlib import Path
 
 
 def openssl(*argv, stdin=None, check=True):
-    return subprocess.run(["openssl", *map(str, argv)], input=stdin, capture_output=True, check=check)
+    return subprocess.run(["openssl", *map(str, argv)], input=stdin, capture_output=True, check=check, timeout=60)
 
 
 class Pair:

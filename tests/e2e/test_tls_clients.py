@@ -6,10 +6,10 @@ import ssl
 import pytest
 
 from ca import Ca
-from harness import free_port, http_get, read_all, run_genkan, wait_until
+from harness import free_port, http_get, run_genkan, wait_until
 from wire import insecure_tls
 
-SITE = '[[listen]]\naddress = ["127.0.0.1:{port}"]\ntls = true\n{listen}\n[[pool]]\nname = "web"\n[[pool.backend]]\naddress = "127.0.0.1:{origin}"\n'
+SITE = '[[listen]]\naddress = ["127.0.0.1:{port}"]\ntls = true\n{listen}\n[[pool]]\nname = "web"\n[pool.health]\nenabled = false\n[[pool.backend]]\naddress = "127.0.0.1:{origin}"\n'
 ANN = "/O=Example/CN=Ann Smith"
 
 
@@ -58,7 +58,7 @@ def ask(port, name, *, client=None, host=None, path="/", fields=(), made=None, s
                 if not part:
                     break
                 data += part
-            ask.session, ask.resumed = s.session, s.session_reused
+            ask.session, ask.resumed, ask.version = s.session, s.session_reused, s.version()
             return data.decode("latin-1")
 
 

@@ -16,7 +16,7 @@ namespace {
 class FakeTls final : public net::TlsStream {
  public:
   std::string name = "www.example", ver = "TLSv1.3";
-  net::PeerCertificate shown;  // with an empty subject: none
+  std::optional<net::PeerCertificate> certificate;
   ssize_t read(net::Socket&, char*, std::size_t, net::TlsWant&, Error&) noexcept override { return 0; }
   ssize_t write(net::Socket&, const char*, std::size_t, net::TlsWant&, Error&) noexcept override { return 0; }
   bool handshake(net::Socket&, net::TlsWant&, Error&) noexcept override { return true; }
@@ -26,7 +26,7 @@ class FakeTls final : public net::TlsStream {
   std::string_view alpn() const noexcept override { return {}; }
   std::string_view version() const noexcept override { return ver; }
   std::string_view cipher() const noexcept override { return {}; }
-  const net::PeerCertificate* peer() const noexcept override { return shown.subject.empty() ? nullptr : &shown; }
+  const net::PeerCertificate* peer() const noexcept override { return certificate ? &*certificate : nullptr; }
 };
 
 struct Asked {
@@ -109,7 +109,7 @@ TEST(Router, a_row_asks_for_the_client_and_its_connection) {
   route = {};
   route.client_certificate = "CN=backup";
   EXPECT_EQ(miss(route, a.r), Condition::client_certificate);
-  tls.shown.subject = "CN=backup,O=Example";
+  tls.certificate.emplace().subject = "CN=backup,O=Example";
   EXPECT_EQ(miss(route, a.r), Condition::none);
   route = {};
   route.scheme = "https";

@@ -138,6 +138,67 @@ TEST(OcspContent, IsTheBodyOfAWholeAnswer) {
   EXPECT_FALSE(ocsp_content("", why));
 }
 
+// tests/unit/net/data: made with `openssl ocsp`; good from 2026-11-27 07:46 to 2026-12-04 07:46 UTC.
+class Ocsp : public testing::Test {
+ protected:
+  static std::string data(const std::string& name) {
+    const std::string here = __FILE__;
+    auto text = base::read_file(here.substr(0, here.rfind('/')) + "/data/" + name);
+    EXPECT_TRUE(text) << name;
+    return text ? *text : std::string();
+  }
+  Result<OcspAnswer> judge(std::string_view der, std::time_t at = 1'795'780'800) {
+    return check_ocsp_answer(der, cert, issuer, WallClock::from_time_t(at), why);
+  }
+  const std::string cert = data("ocsp_cert.pem"), issuer = data("ocsp_issuer.pem"), good = data("ocsp_good.der");
+  std::string why;
+};
+
+TEST_F(Ocsp, AGenuineAnswerOfNowIsTaken) {
+  const auto answer = judge(good);
+  ASSERT_TRUE(answer) << why;
+  EXPECT_EQ(answer->next_update - answer->this_update, std::chrono::hours(7 * 24));
+}
+
+TEST_F(Ocsp, OneThatIsNotOfNowIsNot) {
+  const auto from = WallClock::to_time_t(judge(good)->this_update), to = WallClock::to_time_t(judge(good)->next_update);
+  EXPECT_TRUE(judge(good, to - 1)) << why;
+  EXPECT_EQ(judge(good, to).error(), Errc::tls_failed);
+  EXPECT_EQ(why, "it is not of now");
+  EXPECT_FALSE(judge(good, from - 400));
+}
+
+TEST_F(Ocsp, NoByteOfItCanBeChanged) {
+  for (std::size_t i = 0; i < good.size(); i += 7) {
+    std::string bad = good;
+    bad[i] = static_cast<char>(bad[i] ^ 1);
+    const auto answer = judge(bad);
+    if (!answer) continue;
+    EXPECT_EQ(answer->next_update, judge(good)->next_update) << i;  // a part that nobody signs or reads
+  }
+  for (std::size_t n = 0; n < good.size(); n += 11) EXPECT_FALSE(judge(std::string_view(good).substr(0, n))) << n;
+}
+
+TEST_F(Ocsp, ARevokedCertificateIsNamed) {
+  EXPECT_EQ(judge(data("ocsp_revoked.der")).error(), Errc::refused);
+  EXPECT_EQ(why, "the certificate is REVOKED");
+}
+
+TEST_F(Ocsp, AnAnswerForAnotherIssuerIsNotTaken) {
+  EXPECT_FALSE(check_ocsp_answer(good, cert, cert, WallClock::from_time_t(1'795'780'800), why));
+}
+
+TEST_F(Ocsp, TheQuestionGoesWhereTheCertificateSays) {
+  const auto query = make_ocsp_query(cert, issuer, why);
+  ASSERT_TRUE(query) << why;
+  EXPECT_EQ(query->host, "ocsp.example");
+  EXPECT_EQ(query->port, 8080);
+  EXPECT_EQ(query->path, "/answers/x");
+  EXPECT_GT(query->request.size(), 60u);
+  EXPECT_EQ(make_ocsp_query(cert, "", why).error(), Errc::not_found);
+  EXPECT_EQ(make_ocsp_query(issuer, issuer, why).error(), Errc::not_found) << "it names no responder";
+}
+
 // --- certificates that come at run time
 // ---------------------------------------------------------------------------------
 
