@@ -127,4 +127,35 @@ Result<> check_private_key(std::string_view certificate_pem, std::string_view ke
   return Errc::conflict;
 }
 
+Result<std::string> read_chain(std::string_view pem, std::size_t max, std::string& why) {
+  const BioPtr in = memory(pem), out(BIO_new(BIO_s_mem()));
+  X509Ptr before;
+  std::size_t count = 0;
+  for (; in && out; ++count) {
+    X509Ptr certificate(PEM_read_bio_X509(in.get(), nullptr, no_passphrase, nullptr));
+    if (!certificate) break;
+    if (count == max) {
+      ERR_clear_error();
+      why = "there are more than " + std::to_string(max) + " certificates in it";
+      return Errc::too_large;
+    }
+    if (before && X509_check_issued(certificate.get(), before.get()) != X509_V_OK) {
+      why = "its certificates are no chain: one is not signed by the next";
+      return Errc::malformed;
+    }
+    if (PEM_write_bio_X509(out.get(), certificate.get()) != 1) break;
+    before = std::move(certificate);
+  }
+  // The end of the text says "no start line"; anything else was a block that can't be read.
+  const bool ended = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
+  ERR_clear_error();
+  if (count == 0 || !ended) {
+    why = count == 0 ? "there is no certificate in PEM form in it" : "one of its certificates can't be read";
+    return Errc::malformed;
+  }
+  char* data = nullptr;
+  const long size = BIO_get_mem_data(out.get(), &data);
+  return std::string(data, static_cast<std::size_t>(size));
+}
+
 }  // namespace genkan::base

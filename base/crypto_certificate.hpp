@@ -25,4 +25,9 @@ Result<CertificateFacts> read_certificate(std::string_view pem, std::string& why
 // Errc::conflict; `why` holds nothing of the key.
 Result<> check_private_key(std::string_view certificate_pem, std::string_view key_pem, std::string& why);
 
+// The certificates of the PEM text, written anew and nothing else of it (RFC 8555 11.4: a CA must not be able to put
+// keys or other things into our files): at most `max` of them, the first one for us, each one signed by the next.
+// Errc::malformed or Errc::too_large.
+Result<std::string> read_chain(std::string_view pem, std::size_t max, std::string& why);
+
 }  // namespace genkan::base

@@ -82,6 +82,7 @@ void check_all(const Conf& conf, std::vector<Problem>& problems, std::set<std::s
   check_access_log(check);
   check_listeners(check);
   check_tls(check);
+  check_acme(check);
   check_pools(check);
   check_routes(check);
   check_cluster(check);

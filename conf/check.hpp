@@ -52,6 +52,7 @@ std::string nearest_hint(const std::string& wrong, const std::vector<std::string
 void check_access_log(Checker& check);
 void check_listeners(Checker& check);
 void check_tls(Checker& check);
+void check_acme(Checker& check);
 void check_pools(Checker& check);
 void check_pool_choice(Checker& check, const Pool& pool, const std::string& place);
 void check_routes(Checker& check);

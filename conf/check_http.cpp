@@ -29,6 +29,7 @@ void check_certificates(Checker& check) {
   for (std::size_t i = 0; i < check.conf.certificates.size(); ++i) {
     const Certificate& cert = check.conf.certificates[i];
     const std::string place = at("certificate", i);
+    if (cert.acme) continue;  // check_acme
     if (cert.self_signed) {
       if (cert.names.empty())
         check.error(place, "a self-signed certificate needs `names`", "names = [\"example.org\"]");

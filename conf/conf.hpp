@@ -57,6 +57,20 @@ struct Certificate {
   std::string client_crl;           // PEM file: those that were revoked
   bool ocsp_stapling = false;       // ask the responder that the certificate names
   std::string ocsp_file;            // DER file that somebody else keeps fresh
+  bool acme = false;                // order it from the CA of [acme], and renew it
+};
+
+// [acme]: certificates from a CA that speaks RFC 8555
+struct Acme {
+  std::string directory = "https://acme-v02.api.letsencrypt.org/directory";
+  bool accept_terms = false;
+  std::vector<std::string> contact;   // mail addresses, or URLs
+  std::string challenge = "http-01";  // or tls-alpn-01
+  std::string account_key;            // PEM file; empty: made in state_dir/acme
+  milliseconds renew_before{0};       // 0: a third of the certificate's lifetime
+  milliseconds retry{3'600'000};      // after the first failure; doubles up to a day
+  std::string ca_file;                // for the connection to the CA; empty: the system's
+  std::string eab_key_id, eab_key;    // external account binding; the key is base64url
 };
 
 // [tls]
@@ -317,6 +331,7 @@ struct Conf {
   Http http;
   std::vector<Listen> listens;
   std::vector<Certificate> certificates;
+  Acme acme;
   std::vector<Pool> pools;
   std::vector<Limit> limits;
   std::vector<Route> routes;

@@ -12,6 +12,7 @@ Section whole() {
   s.one("access_log", &Conf::access_log, access_log_section());
   s.many("listen", &Conf::listens, listen_section());
   s.many("certificate", &Conf::certificates, certificate_section());
+  s.one("acme", &Conf::acme, acme_section());
   s.one("tls", &Conf::tls, tls_section());
   s.one("http", &Conf::http, http_section());
   s.many("pool", &Conf::pools, pool_section());

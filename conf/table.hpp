@@ -82,6 +82,7 @@ Section log_section();
 Section access_log_section();
 Section listen_section();
 Section certificate_section();
+Section acme_section();
 Section tls_section();
 Section http_section();
 Section pool_section();

@@ -58,6 +58,9 @@ Section certificate_section() {
         "stapling). The answer is verified, kept, and renewed in time; while there is none nothing is sent.");
   s.row("ocsp_file", &Certificate::ocsp_file, unset(path(), "none"),
         "File with the responder's answer (DER) that another program keeps fresh; instead of `ocsp_stapling`.");
+  s.row("acme", &Certificate::acme, flag(),
+        "Order it for `names` from the CA of [acme], and renew it in time. Until the first one is there a self-signed "
+        "one serves.");
   return s.take();
 }
 

@@ -1,0 +1,2 @@
+// Boost.JSON's definitions, compiled once, for every room.
+#include <boost/json/src.hpp>
