@@ -2,11 +2,14 @@
 
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <sysexits.h>
 
 #include <cerrno>
+#include <cstdio>
 
 #include "base/fd.hpp"
 #include "base/text.hpp"
+#include "conf/reader.hpp"
 
 namespace genkan::app {
 namespace {
@@ -38,6 +41,16 @@ Result<std::string> talk(const base::Endpoint& to, const std::string& request) {
     answer.append(buffer, static_cast<std::size_t>(n));
     if (answer.size() > kMaxAnswer) return Errc::too_large;
   }
+}
+
+int say(int status, const std::string& why) {
+  std::fprintf(stderr, "genkan: %s\n", why.c_str());
+  return status;
+}
+
+std::string error_of(const boost::json::object& answer) {
+  const boost::json::value* text = answer.if_contains("error");
+  return text && text->is_string() ? std::string(text->get_string()) : std::string();
 }
 
 }  // namespace
@@ -76,6 +89,33 @@ Result<AdminAnswer> ask_admin(const conf::Admin& admin, const std::string& metho
   out.status = static_cast<int>(base::parse_uint(answer->substr(9, 3)).value_or(0));
   out.body = answer->substr(end + 4);
   return out;
+}
+
+std::optional<boost::json::value> fetch(const std::string& file, const std::string& method, const std::string& path,
+                                        const std::string& body, int& status) {
+  const auto read = conf::read_file(file);
+  if (!read.conf) {
+    for (const auto& problem : read.problems) std::fprintf(stderr, "%s\n", problem.text().c_str());
+    status = EX_CONFIG;
+    return std::nullopt;
+  }
+  std::string why;
+  const auto answer = ask_admin(read.conf->admin, method, path, body, why);
+  if (!answer) {
+    status = say(EX_UNAVAILABLE, why);
+    return std::nullopt;
+  }
+  boost::system::error_code error;
+  boost::json::value value = boost::json::parse(answer->body, error);
+  if (error || !value.is_object()) {
+    status = say(EX_PROTOCOL, "the answer can not be read");
+    return std::nullopt;
+  }
+  if (answer->status != 200) {
+    status = say(answer->status == 404 ? EX_NOINPUT : EX_DATAERR, error_of(value.get_object()));
+    return std::nullopt;
+  }
+  return value;
 }
 
 }  // namespace genkan::app

@@ -2,6 +2,9 @@
 // listener of a running genkan on this host.
 #pragma once
 
+#include <boost/json.hpp>
+
+#include <optional>
 #include <string>
 
 #include "base/result.hpp"
@@ -16,5 +19,10 @@ struct AdminAnswer {
 // `why` is a sentence when nobody answers.
 Result<AdminAnswer> ask_admin(const conf::Admin& admin, const std::string& method, const std::string& path,
                               const std::string& body, std::string& why);
+
+// The same for a command: reads the configuration, asks, and gives the answer's JSON object; or nothing, says why on
+// standard error, and `status` is what to end with.
+std::optional<boost::json::value> fetch(const std::string& file, const std::string& method, const std::string& path,
+                                        const std::string& body, int& status);
 
 }  // namespace genkan::app

@@ -85,39 +85,6 @@ void print_status(const json::object& all) {
   }
 }
 
-int say(int status, const std::string& why) {
-  std::fprintf(stderr, "genkan: %s\n", why.c_str());
-  return status;
-}
-
-// The answer's JSON object, or nothing and `status`.
-std::optional<json::value> fetch(const std::string& file, const std::string& method, const std::string& path,
-                                 const std::string& body, int& status) {
-  const auto read = conf::read_file(file);
-  if (!read.conf) {
-    for (const auto& problem : read.problems) std::fprintf(stderr, "%s\n", problem.text().c_str());
-    status = EX_CONFIG;
-    return std::nullopt;
-  }
-  std::string why;
-  const auto answer = ask_admin(read.conf->admin, method, path, body, why);
-  if (!answer) {
-    status = say(EX_UNAVAILABLE, why);
-    return std::nullopt;
-  }
-  boost::system::error_code error;
-  json::value value = json::parse(answer->body, error);
-  if (error || !value.is_object()) {
-    status = say(EX_PROTOCOL, "the answer can not be read");
-    return std::nullopt;
-  }
-  if (answer->status != 200) {
-    status = say(answer->status == 404 ? EX_NOINPUT : EX_DATAERR, text_of(value.get_object(), "error"));
-    return std::nullopt;
-  }
-  return value;
-}
-
 void print_queue(const json::object& answer) {
   const json::array* items = array_of(answer, "items");
   if (!items) return;

@@ -20,7 +20,7 @@ struct Options {
   std::string name, display;
   QueueFilter queue;
   ExplainOptions explain;
-  bool json = false;
+  bool json = false, no_wait = false;
 };
 using OptionsPtr = std::shared_ptr<Options>;
 
@@ -79,6 +79,24 @@ void add_queue_commands(CLI::App& cli, const OptionsPtr& o, int& status) {
     command->add_flag("--json", o->json, "Print JSON");
     command->callback([o, &status, name] { status = command_queue(o->file, name, o->queue, o->json); });
   }
+}
+
+void add_acme_commands(CLI::App& cli, const OptionsPtr& o, int& status) {
+  auto* acme = cli.add_subcommand("acme", "Show and order the certificates that come from a CA by ACME");
+  acme->require_subcommand(1);
+  auto* show = acme->add_subcommand("status", "Show each certificate, its end, and when it is ordered next");
+  show->footer("Ends with 0 when all are good, with 75 when one has ended, is missing, or could not be renewed.");
+  config_option(show, o);
+  show->add_flag("--json", o->json, "Print JSON");
+  show->callback([o, &status] { status = command_acme_status(o->file, o->json); });
+  auto* renew = acme->add_subcommand("renew", "Order now, whatever the time until the next try");
+  renew->footer(
+      "Waits for the end of the order and says what became of it: 0 when it was issued, else 75. The CA counts "
+      "every order: see its limits first.");
+  config_option(renew, o);
+  renew->add_option("name", o->name, "A host name of the certificate; without one all are ordered");
+  renew->add_flag("--no-wait", o->no_wait, "Only ask for it");
+  renew->callback([o, &status] { status = command_acme_renew(o->file, o->name, !o->no_wait); });
 }
 
 void add_explain_command(CLI::App& cli, const OptionsPtr& o, int& status) {
@@ -161,6 +179,7 @@ std::shared_ptr<CLI::App> command_line(int& status) {
   add_explain_command(cli, o, status);
   add_user_commands(cli, o, status);
   add_queue_commands(cli, o, status);
+  add_acme_commands(cli, o, status);
 
   auto* docs = cli.add_subcommand("docs", "Print the reference that ships");
   docs->add_option("what", o->docs,

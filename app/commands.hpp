@@ -32,6 +32,10 @@ struct QueueFilter {
 int command_queue_shape(const std::string& file, bool as_json);
 int command_queue(const std::string& file, const std::string& verb, const QueueFilter& filter, bool as_json);
 
+int command_acme_status(const std::string& file, bool as_json);
+// `name`: of one certificate; empty: all of them. With `wait` until the orders have ended.
+int command_acme_renew(const std::string& file, const std::string& name, bool wait);
+
 struct ExplainOptions {
   std::string url, method = "GET", from = "127.0.0.1", tls_version = "1.3", certificate;
   std::vector<std::string> headers;  // "Name: value"
