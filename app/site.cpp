@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <thread>
 
+#include "acme/acme.hpp"
 #include "app/certificates.hpp"
 #include "app/mail.hpp"
 #include "app/operators.hpp"
@@ -29,11 +30,13 @@ struct Site::Rooms {
         resolver(workers.control(), conf->node.name_servers),
         service(workers.control(), cluster, telemetry, &resolver),
         certificates(workers, telemetry, resolver, conf->node.state_dir),
+        acme(workers.control(), resolver, telemetry, acme_hooks()),
         mail(workers, telemetry, cluster),
         web(workers, telemetry, cluster),
         operators(workers, telemetry) {}
 
   cluster::ChannelOptions channel_options();
+  acme::Hooks acme_hooks();
 
   conf::ConfPtr conf;
   base::Log log;
@@ -45,6 +48,7 @@ struct Site::Rooms {
   net::Resolver resolver;  // on the control loop
   cluster::Service service;
   Certificates certificates;
+  acme::Acme acme;
   Mail mail;
   Web web;  // after mail: its handlers hold the webmail, which uses mail's accounts to its end
   Operators operators;
@@ -80,6 +84,22 @@ cluster::ChannelOptions Site::Rooms::channel_options() {
   return options;
 }
 
+// Certificates from a CA go where TLS looks for them.
+acme::Hooks Site::Rooms::acme_hooks() {
+  acme::Hooks hooks;
+  const auto store = certificates.store();
+  hooks.install = [store](const std::string& name, std::string chain, std::string key, std::string& why) {
+    const auto present = store->installed(name);
+    if (present && present->chain == chain && present->key == key) return Result<void>();
+    return store->install(name, {std::move(chain), std::move(key)}, why);
+  };
+  hooks.show = [store](const std::string& name, std::string chain, std::string key, std::string& why) {
+    return store->set_challenge(name, {std::move(chain), std::move(key)}, why);
+  };
+  hooks.hide = [store](const std::string& name) { store->clear_challenge(name); };
+  return hooks;
+}
+
 Site::Site(conf::ConfPtr conf, std::unique_ptr<vip::Launched> launched)
     : rooms_(std::make_unique<Rooms>(std::move(conf))) {
   rooms_->launched = std::move(launched);
@@ -107,6 +127,8 @@ int Site::start(std::string& why) {
   if (auto opened = r.mail.open(*r.conf, why); !opened) return EX_CANTCREAT;
   r.web.set_webmail(r.mail.webmail());
   r.web.set_certificates(r.certificates.store());
+  if (auto opened = r.acme.open(r.conf, why); !opened) return EX_CONFIG;
+  r.web.set_acme(r.acme);
   r.workers.start();
   auto snapshot = r.web.build(r.conf, why);
   if (!snapshot) return EX_CONFIG;
@@ -115,6 +137,7 @@ int Site::start(std::string& why) {
   r.web.start(*snapshot);
   r.certificates.watch(r.web.tls(), r.conf->tls.watch_interval);
   r.operators.start(r.conf);
+  r.workers.on_control([&r] { r.acme.start(); });
   if (r.launched) r.vip = std::make_unique<vip::Vip>(std::move(*r.launched), r.telemetry);
   const std::string pid_file = r.conf->node.run_dir + "/genkan.pid";
   if (auto written = base::write_file_durable(pid_file, std::to_string(::getpid()) + "\n", 0644); !written) {
@@ -134,12 +157,14 @@ bool Site::reload(conf::ConfPtr conf, std::string& why) {
   Rooms& r = *rooms_;
   base::sd_notify_reloading();
   if (auto opened = r.service.open(*conf, r.channel_options(), why); !opened) return false;
+  if (auto opened = r.acme.open(conf, why); !opened) return false;
   auto snapshot = r.web.build(conf, why);
   if (!snapshot) return false;
   if (auto updated = r.web.update(*snapshot, why); !updated) return false;
   r.workers.on_control([&r] { r.service.refresh(); });
   if (auto updated = r.mail.reload(conf, (*snapshot)->tls, why); !updated) return false;
   r.certificates.watch(r.web.tls(), conf->tls.watch_interval);
+  r.workers.on_control([&r] { r.acme.refresh(); });
   r.log.set_level(conf->log.level);
   r.conf = std::move(conf);
   base::sd_notify_ready();
@@ -175,6 +200,7 @@ void Site::stop() {
   r.mail.stop();
   r.operators.stop();
   r.workers.on_control([&r] {
+    r.acme.stop();
     r.service.stop();
     r.certificates.stop();
     r.resolver.cancel();

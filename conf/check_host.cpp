@@ -15,6 +15,7 @@
 #include "base/address.hpp"
 #include "base/clock.hpp"
 #include "base/crypto_certificate.hpp"
+#include "base/crypto_key.hpp"
 #include "conf/check.hpp"
 #include "conf/sources.hpp"
 
@@ -77,6 +78,22 @@ void check_certificate(Checker& check, const Certificate& cert, const std::strin
   }
   if (key_pem && !base::check_private_key(*cert_pem, *key_pem, why)) {
     check.error(place + ".key", "`" + cert.key + "`: " + why);
+  }
+}
+
+void check_acme_files(Checker& check) {
+  const Acme& acme = check.conf.acme;
+  std::string why;
+  if (!acme.ca_file.empty()) {
+    const auto pem = slurp_or_complain(check, acme.ca_file, "acme.ca_file");
+    if (pem && !base::read_certificate(*pem, why)) check.error("acme.ca_file", "`" + acme.ca_file + "`: " + why);
+  }
+  struct ::stat info {};
+  if (acme.account_key.empty() || ::stat(acme.account_key.c_str(), &info) != 0) return;  // it will be made
+  const auto pem = slurp_or_complain(check, acme.account_key, "acme.account_key");
+  if (pem && !base::EcKey::from_pem(*pem)) {
+    check.error("acme.account_key", "`" + acme.account_key + "` is no EC key on P-256 in PEM form",
+                "openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256");
   }
 }
 
@@ -187,6 +204,7 @@ void check_host(const Conf& conf, std::vector<Problem>& problems) {
   for (std::size_t i = 0; i < conf.certificates.size(); ++i) {
     check_certificate(check, conf.certificates[i], at("certificate", i));
   }
+  check_acme_files(check);
   for (std::size_t i = 0; i < conf.listens.size(); ++i) {
     for (const auto& address : conf.listens[i].address) check_unix_folder(check, address, at("listen", i, "address"));
   }
