@@ -130,7 +130,7 @@ Action Exchange::pause(Duration length) {
 Action Exchange::again(std::string_view why, std::string_view retry_after, WallTime now) {
   const auto asked = read_retry_after(retry_after, now);
   if (++tries_ < kMaxTries && asked.value_or(0s) <= kLongestPause) {
-    return pause(std::max<Duration>(asked.value_or(0s), 1s * (1 << (tries_ - 1))));
+    return pause(std::max<Duration>(asked.value_or(0s), 500ms * (1 << (tries_ - 1))));
   }
   Action action = fail(std::string(why), "the CA can't be used now: it will be tried again");
   if (asked) std::get<Failure>(action).wait = *asked;
@@ -144,10 +144,10 @@ Action Exchange::poll(Step step, const std::string& url, const Answer& answer, W
   pending_ = Send();
   pending_.form = Send::Form::signed_by_account;
   pending_.url = url;
-  const Duration grown = std::min<Duration>(1s * (1 << std::min(polls_, 4)), kLongestPause);
+  const Duration grown = std::min<Duration>(250ms * (1 << std::min(polls_, 7)), kLongestPause);
   ++polls_;
   const auto asked = read_retry_after(answer.retry_after, now);
-  return pause(asked ? std::clamp<Duration>(*asked, 1s, kMostWaiting) : grown);
+  return pause(asked ? std::clamp<Duration>(*asked, grown, kMostWaiting) : grown);
 }
 
 Action Exchange::begin() { return send(Step::directory, Send::Form::get, wanted_.directory); }

@@ -74,6 +74,7 @@ net::Task<Result<Answer>> Fetcher::ask(net::Transport& transport, Send::Form for
       *why = "no answer from the CA: " + head.error().message();
       co_return head.error();
     }
+    fields.clear(head->data());
     if (http::h1::parse_response(*head, line, fields) != http::h1::HeadError::none) {
       *why = "what the CA's host answers is no HTTP";
       co_return Errc::malformed;

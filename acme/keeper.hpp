@@ -54,6 +54,7 @@ class Acme::Keeper : public std::enable_shared_from_this<Acme::Keeper> {
   // The certificate that is due first; null: there is none.
   const conf::Certificate* first(Due& due) const;
   void show(std::string_view ordering = {});
+  void set_end(const std::string& name, WallTime end);
 
   net::Loop& loop_;
   base::Telemetry& telemetry_;

@@ -17,6 +17,13 @@ json::value time_or_null(WallTime t) {
 
 }  // namespace
 
+void Acme::Keeper::set_end(const std::string& name, WallTime end) {
+  auto& gauge = telemetry_.metrics.gauge("genkan_acme_certificate_not_after_timestamp_seconds",
+                                         "End of the certificate at hand, in seconds since 1970; 0: there is none",
+                                         {{"certificate", name}});
+  gauge.add(std::chrono::duration_cast<std::chrono::seconds>(end.time_since_epoch()).count() - gauge.sum());
+}
+
 // Takes what the control loop knows to where any thread may read it.
 void Acme::Keeper::show(std::string_view ordering) {
   std::map<std::string, View> views;
@@ -29,14 +36,13 @@ void Acme::Keeper::show(std::string_view ordering) {
     if (const auto record = state_.records.find(name); record != state_.records.end()) view.record = record->second;
     view.due = due_of(certificate);
     view.ordering = name == ordering;
-    auto& gauge = telemetry_.metrics.gauge("genkan_acme_certificate_not_after_timestamp_seconds",
-                                           "End of the certificate at hand, in seconds since 1970; 0: there is none",
-                                           {{"certificate", name}});
-    const auto end = view.facts ? view.facts->not_after : WallTime();
-    gauge.add(std::chrono::duration_cast<std::chrono::seconds>(end.time_since_epoch()).count() - gauge.sum());
+    set_end(name, view.facts ? view.facts->not_after : WallTime());
     views[name] = std::move(view);
   }
   const std::lock_guard lock(mutex_);
+  for (const auto& [name, view] : views_) {  // no longer ours: nobody shall be warned of its end
+    if (!views.contains(name)) set_end(name, WallTime());
+  }
   views_ = std::move(views);
   directory_ = plan_ ? plan_->conf.directory : std::string();
   challenge_ = plan_ ? plan_->conf.challenge : std::string();

@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "acme/acme.hpp"
 #include "app/backend_checks.hpp"
 #include "app/certificates.hpp"
 #include "app/load_watch.hpp"
@@ -30,6 +31,7 @@ struct Site::Rooms {
         checks(workers.control()),
         service(workers.control(), cluster, telemetry, &resolver),
         certificates(workers, telemetry, resolver, conf->node.state_dir),
+        acme(workers.control(), resolver, telemetry, acme_hooks()),
         mail(workers, telemetry, cluster),
         syslog(telemetry),
         web(workers, telemetry, cluster, syslog),
@@ -41,6 +43,7 @@ struct Site::Rooms {
   ~Rooms() { log.copy_to(nullptr); }
 
   cluster::ChannelOptions channel_options();
+  acme::Hooks acme_hooks();
 
   conf::ConfPtr conf;
   base::Log log;
@@ -53,6 +56,7 @@ struct Site::Rooms {
   BackendChecks checks;
   cluster::Service service;
   Certificates certificates;
+  acme::Acme acme;
   Mail mail;
   net::Syslog syslog;
   Web web;  // after mail: its handlers hold the webmail, which uses mail's accounts to its end

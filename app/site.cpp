@@ -34,6 +34,22 @@ cluster::ChannelOptions Site::Rooms::channel_options() {
   return options;
 }
 
+// Certificates from a CA go where TLS looks for them.
+acme::Hooks Site::Rooms::acme_hooks() {
+  acme::Hooks hooks;
+  const auto store = certificates.store();
+  hooks.install = [store](const std::string& name, std::string chain, std::string key, std::string& why) {
+    const auto present = store->installed(name);
+    if (present && present->chain == chain && present->key == key) return Result<void>();
+    return store->install(name, {std::move(chain), std::move(key)}, why);
+  };
+  hooks.show = [store](const std::string& name, std::string chain, std::string key, std::string& why) {
+    return store->set_challenge(name, {std::move(chain), std::move(key)}, why);
+  };
+  hooks.hide = [store](const std::string& name) { store->clear_challenge(name); };
+  return hooks;
+}
+
 Site::Site(conf::ConfPtr conf, std::unique_ptr<vip::Launched> launched, std::unique_ptr<Heritage> heritage)
     : rooms_(std::make_unique<Rooms>(std::move(conf))) {
   rooms_->launched = std::move(launched);
@@ -67,6 +83,8 @@ int Site::start(std::string& why) {
   if (auto opened = r.mail.open(*r.conf, why); !opened) return EX_CANTCREAT;
   r.web.set_webmail(r.mail.webmail());
   r.web.set_certificates(r.certificates.store());
+  if (auto opened = r.acme.open(r.conf, why); !opened) return EX_CONFIG;
+  r.web.set_acme(r.acme);
   r.workers.start();
   auto snapshot = r.web.build(r.conf, why);
   if (!snapshot) return EX_CONFIG;
@@ -85,6 +103,7 @@ int Site::start(std::string& why) {
   if (old) {
     if (auto mine = r.wait_for_go(why); !mine) return EX_TEMPFAIL;
   }
+  r.workers.on_control([&r] { r.acme.start(); });
   if (r.launched) r.vip = std::make_unique<vip::Vip>(std::move(*r.launched), r.telemetry);
   const std::string pid_file = r.conf->node.run_dir + "/genkan.pid";
   if (auto written = base::write_file_durable(pid_file, std::to_string(::getpid()) + "\n", 0644); !written) {
@@ -105,6 +124,7 @@ bool Site::reload(conf::ConfPtr conf, std::string& why) {
   Rooms& r = *rooms_;
   base::sd_notify_reloading();
   if (auto opened = r.service.open(*conf, r.channel_options(), why); !opened) return false;
+  if (auto opened = r.acme.open(conf, why); !opened) return false;
   auto snapshot = r.web.build(conf, why);
   if (!snapshot) return false;
   if (auto updated = r.web.update(*snapshot, why); !updated) return false;
@@ -113,6 +133,7 @@ bool Site::reload(conf::ConfPtr conf, std::string& why) {
   r.queue_counter.watch(conf->cluster.queue_dirs);
   r.certificates.watch(r.web.tls(), conf->tls.watch_interval);
   if (auto set = r.syslog.configure(*conf, why); !set) return false;
+  r.workers.on_control([&r] { r.acme.refresh(); });
   r.log.set_level(conf->log.level);
   r.snapshot = *snapshot;
   r.conf = std::move(conf);
@@ -136,6 +157,7 @@ void Site::Rooms::end(Time deadline) {
   queue_counter.stop();
   operators.stop();
   workers.on_control([this] {
+    acme.stop();
     service.stop();
     certificates.stop();
     checks.stop();

@@ -129,7 +129,9 @@ Result<http::SnapshotPtr> Web::build(conf::ConfPtr conf, std::string& why) {
   }
   auto router = http::Router::make(conf->routes, std::move(handlers), why);
   if (!router) return router.error();
-  snapshot->handler = std::make_shared<proxy::TlsLayer>(std::move(*router), conf->tls.client_fields, tls_metrics_);
+  std::shared_ptr<http::Handler> routes = std::move(*router);
+  if (acme_) routes = acme_->guard(*conf, std::move(routes));
+  snapshot->handler = std::make_shared<proxy::TlsLayer>(std::move(routes), conf->tls.client_fields, tls_metrics_);
   if (conf->access_log.path != access_path_) {
     try {
       access_file_ = conf->access_log.path.empty() ? nullptr : std::make_shared<base::LineFile>(conf->access_log.path);

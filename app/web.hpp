@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "acme/acme.hpp"
 #include "base/telemetry.hpp"
 #include "cache/cache.hpp"
 #include "cluster/cluster.hpp"
@@ -33,6 +34,8 @@ class Web {
   void set_webmail(std::shared_ptr<http::Handler> handler) { webmail_ = std::move(handler); }
   // What TLS keeps from one configuration to the next. Before build().
   void set_certificates(std::shared_ptr<net::CertificateStore> store) { certificates_ = std::move(store); }
+  // Answers the CA's questions in front of all routes. Before build().
+  void set_acme(const acme::Acme& acme) { acme_ = &acme; }
   // Of the last build(); null: nothing speaks TLS.
   const std::shared_ptr<net::TlsServer>& tls() const noexcept { return built_tls_; }
 
@@ -85,6 +88,7 @@ class Web {
   std::shared_ptr<base::LineFile> access_file_;
   std::string access_path_;
   std::shared_ptr<http::Handler> webmail_;
+  const acme::Acme* acme_ = nullptr;
   std::shared_ptr<net::CertificateStore> certificates_;
   std::shared_ptr<net::TlsServer> built_tls_;
   std::shared_ptr<net::ConnectionLimit> limit_ = std::make_shared<net::ConnectionLimit>();

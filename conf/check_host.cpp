@@ -16,6 +16,7 @@
 #include "base/clock.hpp"
 #include "base/crypto_certificate.hpp"
 #include "base/crypto_key.hpp"
+#include "base/ec_key.hpp"
 #include "base/file.hpp"
 #include "conf/check.hpp"
 #include "conf/sources.hpp"
@@ -97,6 +98,22 @@ void check_pool_files(Checker& check, const Pool& pool, const std::string& place
     } else if (cert && key && !base::check_private_key(*cert, *key, why)) {
       check.error(place + ".tls_key", "`" + pool.tls_key + "`: " + why);
     }
+  }
+}
+
+void check_acme_files(Checker& check) {
+  const Acme& acme = check.conf.acme;
+  std::string why;
+  if (!acme.ca_file.empty()) {
+    const auto pem = slurp_or_complain(check, acme.ca_file, "acme.ca_file");
+    if (pem && !base::read_certificate(*pem, why)) check.error("acme.ca_file", "`" + acme.ca_file + "`: " + why);
+  }
+  struct ::stat info {};
+  if (acme.account_key.empty() || ::stat(acme.account_key.c_str(), &info) != 0) return;  // it will be made
+  const auto pem = slurp_or_complain(check, acme.account_key, "acme.account_key");
+  if (pem && !base::EcKey::from_pem(*pem)) {
+    check.error("acme.account_key", "`" + acme.account_key + "` is no EC key on P-256 in PEM form",
+                "openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256");
   }
 }
 
@@ -215,6 +232,7 @@ void check_host(const Conf& conf, std::vector<Problem>& problems) {
   for (std::size_t i = 0; i < conf.certificates.size(); ++i) {
     check_certificate(check, conf.certificates[i], at("certificate", i));
   }
+  check_acme_files(check);
   for (std::size_t i = 0; i < conf.listens.size(); ++i) {
     for (const auto& address : conf.listens[i].address) check_unix_folder(check, address, at("listen", i, "address"));
   }

@@ -88,7 +88,7 @@ class AcmeDouble:
         self.asked = []    # (step, payload)
         self.problems = []  # what a client must not do
         self.processing = 0  # polls for which an order stays "processing"
-        self.seconds = 1     # Retry-After of polls; None: none
+        self.seconds = None  # Retry-After of polls; None: none
         self.ca_file = folder / "ca.pem"
         self.ca_file.write_bytes(pem(self.authority.root))
         self.port = port

@@ -126,7 +126,7 @@ TEST(Exchange, from_the_directory_to_the_certificate) {
   EXPECT_TRUE(p.sends("https://c/ch"));
   EXPECT_EQ(p.send().payload, "{}");
   p.answer(json("{}"));
-  EXPECT_EQ(p.pause(), 1s);
+  EXPECT_EQ(p.pause(), 250ms);
   EXPECT_TRUE(p.sends("https://c/z/1"));
   p.answer(json(authorization("valid", "valid")));
   EXPECT_TRUE(std::holds_alternative<MakeRequest>(p.action));

@@ -55,6 +55,17 @@ TEST(CheckHost, a_missing_certificate_or_key_is_an_error_at_its_place) {
                           HasSubstr("test.toml:5:7: error: `" + data("none.key") + "` can't be read: No such file")));
 }
 
+TEST(CheckHost, the_files_of_acme_are_what_they_should_be) {
+  const auto acme = [](const std::string& ca, const std::string& key) {
+    return host("[acme]\nca_file = \"" + data(ca) + "\"\naccount_key = \"" + data(key) + "\"\n");
+  };
+  EXPECT_THAT(acme("site.crt", "will-be-made.key"), IsEmpty());
+  EXPECT_THAT(acme("site.key", "site.crt"),
+              ElementsAre(HasSubstr("there is no certificate"),
+                          HasSubstr("test.toml:4:15: error: `" + data("site.crt") + "` is no EC key on P-256")));
+  EXPECT_THAT(acme("none.crt", "will-be-made.key"), ElementsAre(HasSubstr("can't be read: No such file")));
+}
+
 TEST(CheckHost, a_certificate_that_has_run_out_is_warned_of) {
   EXPECT_THAT(host(certificate("old.crt", "old.key", "[\"old.example\"]")),
               ElementsAre(HasSubstr("warning: `" + data("old.crt") + "` has run out")));
