@@ -1,8 +1,11 @@
 """A reload with many open connections under load fails no request. $GENKAN_TEST_CONNECTIONS says how many (10,000 as promised)."""
+import http.client
 import os
 import resource
 import selectors
+import signal
 import socket
+import threading
 
 import pytest
 
@@ -90,3 +93,44 @@ def test_a_reload_with_many_open_connections_fails_no_request(genkan, nginx, man
     finally:
         for s in connections:
             s.close()
+
+
+def test_a_stop_says_so_to_clients_that_keep_their_connection(genkan, nginx):
+    """Each of them asks without a pause: one answer says that it was the last, and none is missing."""
+    one, port = nginx("one"), free_port()
+    g = genkan(f'''
+        [[listen]]
+        address = ["127.0.0.1:{port}"]
+        [[pool]]
+        name = "web"
+        [[pool.backend]]
+        address = "127.0.0.1:{one.port}"
+        [[route]]
+        pool = "web"
+    ''')
+    served, failures, told = [0] * 6, [], []
+
+    def ask(i):
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30 * SLOW)
+        try:
+            while True:
+                connection.request("GET", "/")
+                answer = connection.getresponse()
+                answer.read()
+                served[i] += 1
+                if answer.will_close:
+                    told.append(i)
+                    return
+        except (OSError, http.client.HTTPException) as error:
+            failures.append(repr(error))
+        finally:
+            connection.close()
+    clients = [threading.Thread(target=ask, args=(i,)) for i in range(len(served))]
+    for t in clients:
+        t.start()
+    wait_until(lambda: min(served) > 20, 20, "load")
+    g.signal(signal.SIGTERM)
+    for t in clients:
+        t.join(30 * SLOW)
+    assert failures == [] and sorted(told) == list(range(len(served)))
+    assert g.child.wait(20 * SLOW) == 0
