@@ -269,6 +269,35 @@ def test_mail_is_taken_up_again_when_the_new_process_dies_at_the_last_moment(gen
     assert g.api("/api/v1/queue").json()["depth"] == 2 and pid_of(g) == g.pid
 
 
+def test_the_cluster_hears_one_node_that_never_fell_silent(genkan, upgrade):
+    here, there = free_port(), free_port()
+
+    def node(listen, peer):
+        return f'''
+            [cluster]
+            enabled = true
+            key = "a-shared-secret-of-the-cluster"
+            listen = "127.0.0.1:{listen}"
+            peers = ["127.0.0.1:{peer}"]
+            interval = "200ms"
+            max_age = "3s"
+        '''
+    a = genkan(node(here, there), name="a", workers=1)
+    b = genkan(node(there, here), name="b", workers=1)
+
+    def seen():
+        return {n["name"]: n for n in b.api("/api/v1/nodes").json()}.get("a")
+    wait_until(lambda: seen() and seen()["live"], 10, "the other node is heard")
+    upgrade(a)
+    for _ in range(2):
+        before = seen()["records"]
+        wait_until(lambda: seen()["records"] > before + 5, 10, "it is heard on")
+        assert seen()["live"]
+    assert a.api("/readyz").status == 200
+    wait_until(lambda: {n["name"]: n for n in a.api("/api/v1/nodes").json()}.get("b", {}).get("live"), 10, "the new process hears the other")
+    assert not b.log_lines("warning (?!fewer)"), b.log()
+
+
 def test_the_service_manager_hears_of_the_new_main_process(genkan, nginx, tmp_path, upgrade):
     port, one, path = free_port(), nginx("one"), tmp_path / "notify"
     heard = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
