@@ -164,14 +164,14 @@ void Web::listen_on(Listening& listening) {
   });
 }
 
-// A client's connection may need one to a backend: with more of them than half of the descriptors those who are already
-// here could not be served any more.
+// What clients have in work needs connections to backends: with clients alone taking every descriptor, those who are
+// here already could not be served any more. A quarter stays free of them.
 void Web::set_limits(const conf::Conf& conf) {
   constexpr std::int64_t kOwn = 64;  // logs, databases, sockets of other rooms
   std::int64_t most = conf.http.max_connections;
   ::rlimit files{};
   if (::getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur != RLIM_INFINITY) {
-    const auto room = std::max<std::int64_t>(8, (static_cast<std::int64_t>(files.rlim_cur) - kOwn) / 2);
+    const auto room = std::max<std::int64_t>(8, static_cast<std::int64_t>(files.rlim_cur) / 4 * 3 - kOwn);
     if (room < most) {
       telemetry_.log.warning("fewer connections than http.max_connections: the system allows too few open files",
                              {{"max_connections", most}, {"now", room}, {"open_files", files.rlim_cur}});

@@ -229,6 +229,8 @@ void check_host(const Conf& conf, std::vector<Problem>& problems) {
   if (check.written("node.run_dir")) check_writable_folder(check, writer, conf.node.run_dir, "node.run_dir");
   check_log_file(check, conf.log.path, "log.path");
   check_log_file(check, conf.access_log.path, "access_log.path");
+  if (!conf.syslog.ca.empty()) slurp_or_complain(check, conf.syslog.ca, "syslog.ca");
+  if (!conf.syslog.cert.empty()) check_certificate(check, {{}, conf.syslog.cert, conf.syslog.key}, "syslog");
   for (std::size_t i = 0; i < conf.certificates.size(); ++i) {
     check_certificate(check, conf.certificates[i], at("certificate", i));
   }

@@ -82,6 +82,7 @@ Result<void> Syslog::configure(const conf::Conf& conf, std::string& why) {
       s.target.tls = std::move(*client);
       s.target.tls_name = c.tls_name.empty() ? server->host : c.tls_name;
     }
+    s.name = c.server;
     s.origin = {conf::syslog_facility(c.facility), conf.node.name, c.app_name, std::to_string(::getpid())};
     s.folder = conf.node.state_dir + "/syslog";
     s.buffer = c.buffer;
@@ -139,7 +140,7 @@ void Syslog::drop(std::size_t lines) {
   dropped_total_.add(static_cast<std::int64_t>(lines));
   if (std::exchange(said_full_, true)) return;
   telemetry_.log.warning("the syslog buffer is full: lines are lost until the receiver is back ([syslog] buffer)",
-                         {{"server", server_}});
+                         {{"server", settings_->name}});
 }
 
 // New settings: what waits goes to the new receiver.
@@ -214,7 +215,8 @@ void Syslog::connect(Time now) {
   if (!link_->is_datagram()) {
     backoff_ = {};
     connected_.add(1 - connected_.sum());
-    if (std::exchange(said_away_, false)) telemetry_.log.notice("the syslog receiver is back", {{"server", server_}});
+    if (std::exchange(said_away_, false))
+      telemetry_.log.notice("the syslog receiver is back", {{"server", settings_->name}});
   }
   std::lock_guard lock(mutex_);
   state_ = "connected";
@@ -237,7 +239,7 @@ void Syslog::broken(Time now, const std::string& why) {
     last_error_ = why;
   }
   if (std::exchange(said_away_, true)) return;
-  telemetry_.log.warning("the syslog receiver is away: lines wait", {{"server", server_}, {"error", why}});
+  telemetry_.log.warning("the syslog receiver is away: lines wait", {{"server", settings_->name}, {"error", why}});
 }
 
 void Syslog::spill_waiting() {
@@ -308,7 +310,8 @@ void Syslog::acknowledge(Time now) {
     if (link_->is_datagram() && connected_.sum() == 0) {
       connected_.add();
       backoff_ = {};
-      if (std::exchange(said_away_, false)) telemetry_.log.notice("the syslog receiver is back", {{"server", server_}});
+      if (std::exchange(said_away_, false))
+        telemetry_.log.notice("the syslog receiver is back", {{"server", settings_->name}});
     }
   }
 }
@@ -345,7 +348,8 @@ void Syslog::run() {
         sleeping_ = false;
       } else if (!due()) {
         // Lines are collected for a moment, so that under load nobody pays for waking this thread.
-        wake_.wait_for(lock, link_ && link_->is_datagram() && busy ? 5ms : kCollect, due);
+        const Duration pause = !settings_ ? Duration(1s) : !link_ ? 2 * kCollect : kCollect;
+        wake_.wait_for(lock, link_ && link_->is_datagram() && busy ? 5ms : pause, due);
       }
       stopping = stop_;
       take_lines(lock);

@@ -44,6 +44,7 @@ class Syslog final : public base::LineCopy {
 
  private:
   struct Settings {
+    std::string name;  // as configured
     SyslogLink::Target target;
     base::SyslogOrigin origin;
     std::string folder;

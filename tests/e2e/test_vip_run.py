@@ -137,6 +137,35 @@ def test_a_planned_stop_hands_over_and_ends_with_0(site):
     assert site.holders() == ["b"]
 
 
+def test_an_upgrade_moves_no_address(site):
+    guardian, old = site.a_node.guardian(), site.a_node.genkan.pid
+    pid_file = site.a_node.genkan.state / "run" / "genkan.pid"
+    probes = site.probes()
+    site.a_node.genkan.signal(signal.SIGUSR2)
+    site.a_node.genkan.wait_log("the new process serves", 60)
+    new = int(pid_file.read_text())
+    try:
+        assert new != old and alive(new)
+        assert site.a_node.genkan.child.wait(30 * SLOW) == 0
+        wait_until(lambda: '"state":"active"' in site.a_node.ask("/api/v1/vip"), 10, "the guardian talks to it")
+        probes.end()
+        assert probes.answered_by() == ["a"] and site.holders() == ["a"]
+        assert probes.outage_ms() <= 1000 * SLOW, "only what the machine takes"
+        assert alive(guardian), "the same guardian, which never stopped"
+        assert status(new)["CapEff"].strip("0") == "" and status(new)["Uid"].split()[0] == str(nobody())
+        probes = site.probes()
+        os.kill(new, signal.SIGTERM)  # a planned stop of the new one hands over as always
+        site.wait_answer("b")
+        wait_until(lambda: not alive(new), 20, "it ends")
+        probes.end()
+        assert probes.answered_by() == ["a", "b"] and probes.outage_ms() <= TAKEOVER
+        wait_until(lambda: not alive(guardian), 10, "its guardian ends too")
+        assert not SANITIZER.search(site.a_node.genkan.log())
+    finally:
+        if alive(new):
+            os.kill(new, signal.SIGKILL)
+
+
 def test_a_guardian_that_hangs_does_not_hold_up_a_stop(site):
     guardian = site.b_node.guardian()
     os.kill(guardian, signal.SIGSTOP)

@@ -49,6 +49,14 @@ TEST(CheckHost, a_key_that_does_not_fit_is_an_error) {
   EXPECT_THAT(host(certificate("site.key", "site.key")), ElementsAre(HasSubstr("there is no certificate")));
 }
 
+TEST(CheckHost, the_files_of_syslog_are_looked_at) {
+  const std::string head = "[syslog]\nserver = \"tls://logs.example\"\n";
+  EXPECT_THAT(host(head + "ca = \"/no/such/ca.pem\"\n"),
+              ElementsAre(HasSubstr("test.toml:4:6: error: `/no/such/ca.pem` can't be read")));
+  EXPECT_THAT(host(head + "cert = \"" + data("site.crt") + "\"\nkey = \"" + data("other.key") + "\"\n"),
+              ElementsAre(HasSubstr("the private key does not belong to the certificate")));
+}
+
 TEST(CheckHost, a_missing_certificate_or_key_is_an_error_at_its_place) {
   EXPECT_THAT(host(certificate("none.crt", "none.key")),
               ElementsAre(HasSubstr("test.toml:4:8: error: `" + data("none.crt") + "` can't be read: No such file"),

@@ -68,6 +68,24 @@ TEST(ListenSocketTest, LeavesAFileThatIsNoSocketAlone) {
   EXPECT_EQ(genkan::test::slurp(path), "text");
 }
 
+TEST(ListenSocketTest, TakesOverEverySocketOfAnotherProcess) {
+  const auto old = ListenSocket::open(at("127.0.0.1:0"), 3);
+  ASSERT_TRUE(old);
+  Inherited from;
+  for (const int fd : old->all_fds()) from.add("127.0.0.1:0", base::UniqueFd(::fcntl(fd, F_DUPFD_CLOEXEC, 3)));
+  from.add("127.0.0.1:99", base::UniqueFd(::fcntl(old->fd(0), F_DUPFD_CLOEXEC, 3)));
+  const auto taken = ListenSocket::open(at("127.0.0.1:0"), 2, &from);
+  ASSERT_TRUE(taken);
+  EXPECT_EQ(taken->address(), old->address());
+  EXPECT_EQ(taken->all_fds().size(), 3u);
+  // Each socket has somebody who accepts from it, whatever the number of workers.
+  EXPECT_EQ(taken->fds(0, 2).size() + taken->fds(1, 2).size(), 3u);
+  EXPECT_EQ(taken->fds(0, 5), std::vector<int>{taken->all_fds()[0]});
+  EXPECT_EQ(taken->fds(4, 5), std::vector<int>{taken->all_fds()[1]}) << "more workers than sockets share";
+  EXPECT_EQ(from.left(), std::vector<std::string>{"127.0.0.1:99"});
+  EXPECT_TRUE(ListenSocket::open(at("127.0.0.1:0"), 1, &from)) << "what is not inherited is opened";
+}
+
 struct Accepting {
   explicit Accepting(Loop& loop, base::Telemetry& telemetry, const base::Endpoint& address, std::int64_t limit_at = 0)
       : socket(*ListenSocket::open(address, 1)) {
