@@ -29,6 +29,18 @@ struct DnsAnswer {
   std::chrono::seconds ttl{0};
 };
 
+struct TlsaRecord {  // RFC 6698
+  std::uint8_t usage = 0, selector = 0, matching = 0;
+  std::string data;
+};
+struct SecureAnswer {
+  bool authentic = false;        // the name server vouches for it (AD bit)
+  bool any = false;              // there are records of the type
+  std::vector<TlsaRecord> tlsa;  // of SecureType::tlsa
+  std::chrono::seconds ttl{0};
+};
+enum class SecureType { a, mx, tlsa };
+
 class Resolver {
  public:
   // `servers`: "address:port"; empty: /etc/resolv.conf.
@@ -41,6 +53,9 @@ class Resolver {
   Task<Result<DnsAnswer<MxRecord>>> mx(std::string name);                // sorted by preference
   Task<Result<DnsAnswer<std::string>>> txt(std::string name);
   Task<Result<DnsAnswer<SrvRecord>>> srv(std::string name);
+  // Whether the name server vouches for what it says, also that there is nothing. Not cached. What that is worth
+  // depends on the way to the server: ask only one on this host, or one that the configuration trusts.
+  Task<Result<SecureAnswer>> secure(std::string name, SecureType type);
 
  private:
   struct Impl;

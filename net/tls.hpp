@@ -8,6 +8,7 @@
 
 #include "base/result.hpp"
 #include "conf/conf.hpp"
+#include "net/resolver.hpp"
 #include "net/tls_stream.hpp"
 
 namespace genkan::net {
@@ -39,6 +40,11 @@ class TlsClient {
   };
   static Result<std::shared_ptr<const TlsClient>> make(const Options& options, std::string& why);
   std::unique_ptr<TlsStream> connect(std::string_view host) const;  // for SNI and verification
+  // Verification by TLSA records instead of authorities (DANE, RFC 7672; usages 2 and 3 only). `names`: what else a
+  // certificate may be for, beside `host`. With no record that OpenSSL can use the peer is not verified, as the RFC has
+  // it. Needs Options::verify.
+  std::unique_ptr<TlsStream> connect_dane(std::string_view host, const std::vector<std::string>& names,
+                                          const std::vector<TlsaRecord>& records) const;
   ~TlsClient();
 
  private:

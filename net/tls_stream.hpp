@@ -10,6 +10,8 @@
 namespace genkan::net {
 
 enum class TlsWant { nothing, read, write };
+// Why a peer's certificate was not believed; none: that was not the matter.
+enum class TlsDoubt { none, expired, wrong_name, untrusted, other };
 
 class TlsStream {
  public:
@@ -26,6 +28,7 @@ class TlsStream {
   virtual std::string_view alpn() const noexcept = 0;
   virtual std::string_view version() const noexcept = 0;  // "TLSv1.3"
   virtual std::string_view cipher() const noexcept = 0;
+  virtual TlsDoubt doubt() const noexcept { return TlsDoubt::none; }
   // The subject of the peer's certificate (RFC 2253), when one was asked for and checked; else empty.
   virtual std::string_view peer_subject() const noexcept { return {}; }
 };

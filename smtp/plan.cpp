@@ -31,6 +31,19 @@ Plan::Plan(conf::ConfPtr c, std::shared_ptr<const net::TlsServer> server, std::s
 Result<std::shared_ptr<const Plan>> Plan::make(conf::ConfPtr conf, std::shared_ptr<const net::TlsServer> server,
                                                std::shared_ptr<const net::TlsClient> client, std::string& why) {
   auto plan = std::make_shared<Plan>(std::move(conf), std::move(server), std::move(client));
+  const auto client_for = [&why](bool wanted, const std::string& ca, std::shared_ptr<const net::TlsClient>& out) {
+    if (!wanted) return true;
+    net::TlsClient::Options options;
+    options.ca_file = ca;
+    auto made = net::TlsClient::make(options, why);
+    if (made) out = *made;
+    return made.has_value();
+  };
+  if (!client_for(plan->smtp().dane, "", plan->dane_client) ||
+      !client_for(plan->smtp().mta_sts, plan->smtp().mta_sts_ca, plan->sts_client)) {
+    why = "smtp.mta_sts or smtp.dane: " + why;
+    return Errc::tls_failed;
+  }
   for (const auto& relay : plan->smtp().relays) {
     if (relay.tls != "verified") continue;
     net::TlsClient::Options options;

@@ -20,10 +20,12 @@
 #include "smtp/delivery/report.hpp"
 #include "smtp/operate/mail_log.hpp"
 #include "smtp/operate/queue_ages.hpp"
+#include "smtp/operate/tls_reports.hpp"
 #include "smtp/operate/yielder.hpp"
 #include "smtp/plan.hpp"
 #include "smtp/policy/greylist.hpp"
 #include "smtp/queue/spool.hpp"
+#include "smtp/sts/finder.hpp"
 
 namespace genkan::smtp {
 
@@ -63,6 +65,8 @@ struct Shared {
   std::unique_ptr<MailLog> mail_log;     // never null
   QueueAges ages;
   YieldNow yield_now;
+  std::unique_ptr<TlsReports> tls_reports;  // never null after the start
+  std::unique_ptr<StsStore> sts;            // null: no MTA-STS
 };
 
 struct LaneStatus {
