@@ -32,6 +32,7 @@ namespace genkan::smtp {
 struct Hooks {
   DeliverLocal deliver_local;  // empty: local mail is deferred
   UserExists user_exists;      // empty: every local address is taken
+  MailboxFull mailbox_full;    // empty: none ever is
   CheckLogin check_login;      // empty: nobody can log in
   // What the node of a relay member announced, when it was heard lately. Thread-safe, quick.
   std::function<cluster::Figures(std::string_view node)> node_figures;
