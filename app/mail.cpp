@@ -46,6 +46,10 @@ smtp::Hooks Mail::hooks() {
     if (!delivery_) return Errc::unavailable;
     return delivery_->exists(user);
   };
+  hooks.mailbox_full = [this](const std::string& user) -> Result<bool> {
+    if (!delivery_) return Errc::unavailable;
+    return delivery_->full(user);
+  };
   hooks.check_login = [this](const std::string& user, const std::string& password) -> Result<std::string> {
     if (!users_) return Errc::unavailable;
     auto verified = users_->verify(user, password);
@@ -114,7 +118,10 @@ Result<void> Mail::open(const conf::Conf& conf, std::string& why) {
   options.submit = [this](const webmail::Envelope& envelope, std::string_view message) {
     return submit(envelope, message);
   };
-  webmail_ = std::make_shared<webmail::Webmail>(std::move(options), *users_, telemetry_);
+  auto webmail = std::make_shared<webmail::Webmail>(std::move(options), *users_, telemetry_);
+  // It outlives every delivery: those end in stop().
+  delivery_->on_delivered([told = webmail.get()](const webmail::User& user) { told->note_delivery(user); });
+  webmail_ = std::move(webmail);
   return {};
 }
 
@@ -123,6 +130,7 @@ std::shared_ptr<http::Handler> Mail::webmail() const { return webmail_; }
 Result<void> Mail::start(conf::ConfPtr conf, std::shared_ptr<const net::TlsServer> tls, std::string& why) {
   if (!smtp_) return {};
   set_memory(*conf);
+  if (delivery_) delivery_->set_quota(conf->smtp.mailbox_quota);
   auto started = smtp_->start(std::move(conf), std::move(tls), why);
   smtp_runs_ = started.has_value();
   return started;
@@ -131,6 +139,7 @@ Result<void> Mail::start(conf::ConfPtr conf, std::shared_ptr<const net::TlsServe
 Result<void> Mail::reload(conf::ConfPtr conf, std::shared_ptr<const net::TlsServer> tls, std::string& why) {
   if (!smtp_) return {};
   set_memory(*conf);
+  if (delivery_) delivery_->set_quota(conf->smtp.mailbox_quota);
   return smtp_->reload(std::move(conf), std::move(tls), why);
 }
 

@@ -6,6 +6,8 @@
 
 #include <algorithm>
 
+#include "base/crypto.hpp"
+
 namespace genkan::net::dns {
 namespace {
 
@@ -113,6 +115,25 @@ void Channel::query(const std::string& name, Type type, bool search, Done done) 
   auto* query = new Query{this, std::move(done)};  // on_answer, which comes exactly once, frees it
   const auto ask = search && name.find('.') == std::string::npos ? ::ares_search : ::ares_query;
   ask(channel_, name.c_str(), kClassIn, static_cast<int>(type), on_answer, query);
+  pump();
+}
+
+void Channel::query_secure(const std::string& name, Type type, Done done) {
+  unsigned char* raw = nullptr;
+  int size = 0;
+  const auto number = static_cast<unsigned short>(base::random_u64());
+  const int made =
+      channel_ ? ::ares_create_query(name.c_str(), kClassIn, static_cast<int>(type), number, 1, &raw, &size, kEdns)
+               : ARES_ENOTINITIALIZED;
+  const std::unique_ptr<unsigned char, void (*)(void*)> question(raw, ::ares_free_string);
+  if (made != ARES_SUCCESS || size < 12) {
+    done(Error(Errc::unavailable));
+    return;
+  }
+  raw[3] |= 0x20;  // AD in a question: say whether you vouch for it (RFC 6840 5.7)
+  ++outstanding_;
+  auto* query = new Query{this, std::move(done)};
+  ::ares_send(channel_, raw, size, on_answer, query);
   pump();
 }
 

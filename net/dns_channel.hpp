@@ -29,6 +29,9 @@ class Channel final : private Timer {
 
   // `search`: a name without a dot is completed by the domains of /etc/resolv.conf.
   void query(const std::string& name, Type type, bool search, Done done);
+  // Asks whether the server vouches for its answer (AD bit). `done` gets the message whatever it says, also that there
+  // is nothing.
+  void query_secure(const std::string& name, Type type, Done done);
   void cancel();  // all that is outstanding
   std::size_t outstanding() const noexcept { return outstanding_; }
 

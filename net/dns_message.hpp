@@ -16,7 +16,7 @@
 
 namespace genkan::net::dns {
 
-enum class Type : std::uint16_t { a = 1, ptr = 12, mx = 15, txt = 16, aaaa = 28, srv = 33 };
+enum class Type : std::uint16_t { a = 1, ptr = 12, mx = 15, txt = 16, aaaa = 28, srv = 33, tlsa = 52 };
 
 using Bytes = std::span<const std::uint8_t>;
 

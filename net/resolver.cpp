@@ -8,6 +8,7 @@
 #include "net/dns_hosts.hpp"
 #include "net/dns_lookup.hpp"
 #include "net/dns_message.hpp"
+#include "net/dns_secure.hpp"
 
 namespace genkan::net {
 namespace {
@@ -188,6 +189,25 @@ Task<Result<DnsAnswer<base::IpAddress>>> Resolver::host(std::string name, bool v
 
 Task<Result<DnsAnswer<std::string>>> Resolver::names(base::IpAddress ip) {
   return Impl::find_one<std::string>(*impl_, 'p', dns::Type::ptr, dns::reverse_name(ip), dns::parse_ptr);
+}
+
+Task<Result<SecureAnswer>> Resolver::secure(std::string name, SecureType type) {
+  struct Asked {
+    explicit Asked(Loop& loop) : answered(loop) {}
+    Event answered;
+    Result<SecureAnswer> result{make_error_code(Errc::cancelled)};
+  };
+  const auto normal = dns::normal_name(name);
+  if (normal.empty()) co_return Errc::not_found;
+  if (impl_->cancelled) co_return Errc::cancelled;
+  const auto kind = type == SecureType::mx ? dns::Type::mx : type == SecureType::a ? dns::Type::a : dns::Type::tlsa;
+  auto asked = std::make_shared<Asked>(impl_->loop);
+  impl_->channel.query_secure(normal, kind, [asked, kind](Result<dns::Bytes> message) {
+    asked->result = message ? dns::parse_secure(*message, kind) : Result<SecureAnswer>(message.error());
+    asked->answered.notify();
+  });
+  co_await asked->answered;
+  co_return asked->result;
 }
 
 Task<Result<std::vector<base::Endpoint>>> resolve_endpoint(Resolver& resolver, std::string host_and_port) {

@@ -29,6 +29,18 @@ struct DnsAnswer {
   std::chrono::seconds ttl{0};
 };
 
+struct TlsaRecord {  // RFC 6698
+  std::uint8_t usage = 0, selector = 0, matching = 0;
+  std::string data;
+};
+struct SecureAnswer {
+  bool authentic = false;        // the name server vouches for it (AD bit)
+  bool any = false;              // there are records of the type
+  std::vector<TlsaRecord> tlsa;  // of SecureType::tlsa
+  std::chrono::seconds ttl{0};
+};
+enum class SecureType { a, mx, tlsa };
+
 class Resolver {
  public:
   // `servers`: "address:port"; empty: /etc/resolv.conf.
@@ -44,6 +56,9 @@ class Resolver {
   // What DNS itself says, A or AAAA: neither the hosts file nor literals, for questions that a stranger chose.
   Task<Result<DnsAnswer<base::IpAddress>>> host(std::string name, bool v6);
   Task<Result<DnsAnswer<std::string>>> names(base::IpAddress ip);  // PTR: lower case
+  // Whether the name server vouches for what it says, also that there is nothing. Not cached. What that is worth
+  // depends on the way to the server: ask only one on this host, or one that the configuration trusts.
+  Task<Result<SecureAnswer>> secure(std::string name, SecureType type);
 
  private:
   struct Impl;

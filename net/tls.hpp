@@ -9,6 +9,7 @@
 
 #include "base/result.hpp"
 #include "conf/conf.hpp"
+#include "net/resolver.hpp"
 #include "net/tls_store.hpp"
 #include "net/tls_stream.hpp"
 
@@ -76,6 +77,11 @@ class TlsClient {
   std::unique_ptr<TlsStream> connect(std::string_view host, std::shared_ptr<TlsSessions> sessions = nullptr) const;
   // Equal for clients of the same options and files: what one has verified the other would too.
   const std::string& identity() const noexcept;
+  // Verification by TLSA records instead of authorities (DANE, RFC 7672; usages 2 and 3 only). `names`: what else a
+  // certificate may be for, beside `host`. With no record that OpenSSL can use the peer is not verified, as the RFC has
+  // it. Needs Options::verify.
+  std::unique_ptr<TlsStream> connect_dane(std::string_view host, const std::vector<std::string>& names,
+                                          const std::vector<TlsaRecord>& records) const;
   ~TlsClient();
 
  private:

@@ -37,6 +37,27 @@ class ClientStream final : public OpenSslStream {
     return {};
   }
 
+  TlsDoubt doubt() const noexcept override {
+    switch (::SSL_get_verify_result(ssl_)) {
+      case X509_V_OK:
+        return TlsDoubt::none;
+      case X509_V_ERR_CERT_HAS_EXPIRED:
+        return TlsDoubt::expired;
+      case X509_V_ERR_HOSTNAME_MISMATCH:
+      case X509_V_ERR_IP_ADDRESS_MISMATCH:
+        return TlsDoubt::wrong_name;
+      case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
+      case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+      case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+      case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
+      case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
+      case X509_V_ERR_CERT_UNTRUSTED:
+        return TlsDoubt::untrusted;
+      default:
+        return TlsDoubt::other;
+    }
+  }
+
   static int on_session(::SSL* ssl, ::SSL_SESSION* session) {
     auto* self = static_cast<ClientStream*>(SSL_get_app_data(ssl));
     if (!self || !self->sessions_) return 0;
@@ -126,6 +147,7 @@ Result<std::shared_ptr<const TlsClient>> TlsClient::make(const Options& options,
   ::SSL_CTX* context = impl->context.get();
   common_settings(context);
   ::SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
+  ::SSL_CTX_dane_enable(context);  // only for streams that ask for it
   const int loaded = options.ca_file.empty()
                          ? ::SSL_CTX_set_default_verify_paths(context)
                          : ::SSL_CTX_load_verify_locations(context, options.ca_file.c_str(), nullptr);
@@ -159,6 +181,28 @@ std::unique_ptr<TlsStream> TlsClient::connect(std::string_view host, std::shared
       ::SSL_set1_host(stream->raw(), name.c_str());
     }
   }
+  return stream;
+}
+
+std::unique_ptr<TlsStream> TlsClient::connect_dane(std::string_view host, const std::vector<std::string>& names,
+                                                   const std::vector<TlsaRecord>& records) const {
+  constexpr std::uint8_t kTrustAnchor = 2, kEndEntity = 3;
+  auto stream = std::make_unique<ClientStream>(impl_->context.get(), nullptr);
+  const std::string name(host);
+  ::SSL_dane_enable(stream->raw(), name.c_str());                        // also for SNI
+  ::SSL_dane_set_flags(stream->raw(), DANE_FLAG_NO_DANE_EE_NAMECHECKS);  // RFC 7672 3.1.1
+  ::SSL_set_hostflags(stream->raw(), X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+  for (const auto& other : names) ::SSL_add1_host(stream->raw(), other.c_str());
+  bool usable = false;
+  for (const auto& record : records) {
+    if (record.usage != kTrustAnchor && record.usage != kEndEntity) continue;
+    const auto* data = reinterpret_cast<const unsigned char*>(record.data.data());
+    const int added =
+        ::SSL_dane_tlsa_add(stream->raw(), record.usage, record.selector, record.matching, data, record.data.size());
+    usable = usable || added > 0;
+  }
+  ::ERR_clear_error();
+  ::SSL_set_verify(stream->raw(), usable ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, nullptr);
   return stream;
 }
 

@@ -24,6 +24,8 @@ struct PeerCertificate {
 std::string_view fact_of(const PeerCertificate* peer, conf::ClientFact fact) noexcept;
 
 enum class TlsWant { nothing, read, write };
+// Why a peer's certificate was not believed; none: that was not the matter.
+enum class TlsDoubt { none, expired, wrong_name, untrusted, other };
 
 class TlsStream {
  public:
@@ -40,6 +42,7 @@ class TlsStream {
   virtual std::string_view alpn() const noexcept = 0;
   virtual std::string_view version() const noexcept = 0;  // "TLSv1.3"
   virtual std::string_view cipher() const noexcept = 0;
+  virtual TlsDoubt doubt() const noexcept { return TlsDoubt::none; }
   virtual bool resumed() const noexcept { return false; }  // a session of before
   // The peer's certificate, when one was asked for, shown and verified; else null.
   virtual const PeerCertificate* peer() const noexcept { return nullptr; }

@@ -34,6 +34,19 @@ Result<std::shared_ptr<const Plan>> Plan::make(conf::ConfPtr conf, std::shared_p
   auto auth = AuthRules::make(plan->smtp(), plan->hostname(), why);
   if (!auth) return auth.error();
   plan->auth = std::move(*auth);
+  const auto client_for = [&why](bool wanted, const std::string& ca, std::shared_ptr<const net::TlsClient>& out) {
+    if (!wanted) return true;
+    net::TlsClient::Options options;
+    options.ca_file = ca;
+    auto made = net::TlsClient::make(options, why);
+    if (made) out = *made;
+    return made.has_value();
+  };
+  if (!client_for(plan->smtp().dane, "", plan->dane_client) ||
+      !client_for(plan->smtp().mta_sts, plan->smtp().mta_sts_ca, plan->sts_client)) {
+    why = "smtp.mta_sts or smtp.dane: " + why;
+    return Errc::tls_failed;
+  }
   for (const auto& relay : plan->smtp().relays) {
     if (relay.tls != "verified") continue;
     net::TlsClient::Options options;

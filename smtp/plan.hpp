@@ -28,9 +28,10 @@ struct Plan {
   AliasTable aliases;
   SessionOptions session;
   RetryRules retry;
-  AuthRulesPtr auth;                                 // never null once made
-  std::shared_ptr<const net::TlsServer> tls_server;  // null: no STARTTLS offered
-  std::shared_ptr<const net::TlsClient> tls_client;  // encrypts without verifying; null: none used
+  AuthRulesPtr auth;                                              // never null once made
+  std::shared_ptr<const net::TlsServer> tls_server;               // null: no STARTTLS offered
+  std::shared_ptr<const net::TlsClient> tls_client;               // encrypts without verifying; null: none used
+  std::shared_ptr<const net::TlsClient> dane_client, sts_client;  // null where they are switched off
   // By relay group, where certificates are verified.
   std::map<std::string, std::shared_ptr<const net::TlsClient>, std::less<>> verifying;
   net::AddressSet relay_from, xclient_from, allow_from, deny_from;

@@ -7,6 +7,7 @@
 #include "net/listener.hpp"
 #include "smtp/inbound/front.hpp"
 #include "smtp/inbound/server_session.hpp"
+#include "smtp/operate/daily_reports.hpp"
 #include "smtp/operate/queue_actions.hpp"
 #include "smtp/operate/sweeper.hpp"
 #include "smtp/submit.hpp"
@@ -41,6 +42,8 @@ struct Server::Impl {
   std::vector<std::vector<std::unique_ptr<net::Listener>>> listeners;  // by worker
   std::unique_ptr<Sweeper> sweeper;
   std::unique_ptr<Yielder> yielder;
+  std::unique_ptr<DailyReports> reports;
+  Result<void> open_sts(const conf::Conf& conf, std::string& why);
   std::unique_ptr<Greylist> greylist;
   std::shared_ptr<const net::TlsClient> tls_client;
   bool started = false, draining = false;
@@ -112,6 +115,8 @@ Result<void> Server::start(conf::ConfPtr conf, std::shared_ptr<const net::TlsSer
   if (!mail_log) return mail_log.error();
   im.shared.reset(new Shared{
       *im.spool, im.telemetry, *im.files, im.hooks, DeliveryMetrics(im.telemetry.metrics), {}, std::move(*mail_log)});
+  im.shared->tls_reports = std::make_unique<TlsReports>(im.telemetry.metrics);
+  if (auto opened = im.open_sts(*conf, why); !opened) return opened;
   const auto count = im.workers.count();
   for (int i = 0; i < count; ++i) {
     im.dispatchers.push_back(std::make_unique<Dispatcher>(im.workers.worker(i), *im.shared, plan));
@@ -130,12 +135,26 @@ Result<void> Server::start(conf::ConfPtr conf, std::shared_ptr<const net::TlsSer
   im.workers.on_each([&im](int i) { im.start_worker(i); });
   im.sweeper = std::make_unique<Sweeper>(im.workers.control(), *im.shared, plan);
   im.yielder = std::make_unique<Yielder>(im.workers.control(), *im.shared, plan);
+  im.reports = std::make_unique<DailyReports>(im.workers.control(), *im.shared, plan);
   im.workers.on_control([&im] {
     im.sweeper->start();
     im.yielder->start();
+    im.reports->start();
   });
   register_queue(im.telemetry.status, *im.shared);
   im.started = true;
+  return {};
+}
+
+Result<void> Server::Impl::open_sts(const conf::Conf& conf, std::string& why) {
+  if (!conf.smtp.mta_sts || shared->sts) return {};
+  const auto file = conf.node.state_dir + "/mta-sts.db";
+  auto store = StsStore::open(file);
+  if (!store) {
+    why = "cannot open " + file + ": " + store.error().message();
+    return store.error();
+  }
+  shared->sts = std::move(*store);
   return {};
 }
 
@@ -180,6 +199,7 @@ Result<void> Server::reload(conf::ConfPtr conf, std::shared_ptr<const net::TlsSe
   auto& im = *impl_;
   auto made = Plan::make(std::move(conf), std::move(tls), im.tls_client, why);
   if (!made) return made.error();
+  if (auto opened = im.open_sts(*made.value()->conf, why); !opened) return opened;
   const PlanPtr plan = std::move(*made);
   im.workers.on_each([&](int i) {
     const auto at = static_cast<std::size_t>(i);
@@ -190,6 +210,7 @@ Result<void> Server::reload(conf::ConfPtr conf, std::shared_ptr<const net::TlsSe
   im.workers.on_control([&] {
     im.sweeper->configure(plan);
     im.yielder->configure(plan);
+    im.reports->configure(plan);
   });
   return {};
 }
@@ -208,6 +229,7 @@ void Server::drain() {
   im.workers.on_control([&im] {
     im.sweeper->stop();
     im.yielder->stop();
+    im.reports->stop();
   });
 }
 
@@ -239,6 +261,8 @@ void Server::stop() {
   unregister_queue(im.telemetry.status);
   im.sweeper.reset();
   im.yielder.reset();
+  im.reports->write_now();
+  im.reports.reset();
   im.workers.on_each([&im](int i) { im.dispatchers[static_cast<std::size_t>(i)].reset(); });
   im.files.reset();
   im.fronts.clear();

@@ -189,6 +189,11 @@ Want Session::recipient_judged(Verdict verdict, std::string& out) {
     case Verdict::try_later:
       put_reply(out, 451, "4.3.0", "cannot check the recipient now, try again later");
       return Want::command;
+    case Verdict::full_later:
+      put_reply(out, 452, "4.2.2", "the mailbox is full, try again later");
+      return Want::command;
+    case Verdict::full:
+      return error(552, "5.2.2", "the mailbox is full", out);
     case Verdict::policy:
       return error(554, "5.7.1", "refused by policy", out);
     case Verdict::accept:

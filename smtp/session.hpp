@@ -55,7 +55,8 @@ enum class Want {
 };
 
 // policy: refused with words of their own, see recipient_refused().
-enum class Verdict { accept, relay_denied, unknown_user, try_later, policy };
+// full_later, full: the mailbox takes nothing more.
+enum class Verdict { accept, relay_denied, unknown_user, try_later, policy, full_later, full };
 enum class LoginVerdict { good, bad, try_later };
 
 // Facts of the moment that a line is judged by.

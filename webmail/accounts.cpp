@@ -45,6 +45,12 @@ Result<Accounts::Lease> Accounts::lease(const User& user) {
   return Lease(std::move(held), std::move(lock));
 }
 
+void Accounts::note_delivery(const User& user) {
+  const std::lock_guard lock(mutex_);
+  const auto found = slots_.find(user.account_id);
+  if (found != slots_.end()) found->second->delivered.fetch_add(1, std::memory_order_relaxed);
+}
+
 Accounts::Share Accounts::take(const User& user, Use use, int limit) {
   auto held = slot(user);
   auto& count = use == Use::request ? held->requests : use == Use::upload ? held->uploads : held->streams;

@@ -22,6 +22,7 @@ class Accounts {
     std::unique_ptr<MailStore> store;
     std::atomic<int> requests{0}, uploads{0}, streams{0};
     std::atomic<std::uint64_t> used{0};
+    std::atomic<std::uint32_t> delivered{0};  // counts what local delivery brought
   };
 
  public:
@@ -52,6 +53,8 @@ class Accounts {
       if (count_) --*count_;
     }
     explicit operator bool() const { return count_ != nullptr; }
+    // Another number than before: new mail has come. Any thread.
+    std::uint32_t delivered() const { return slot_ ? slot_->delivered.load(std::memory_order_relaxed) : 0; }
 
    private:
     std::shared_ptr<Slot> slot_;
@@ -63,6 +66,7 @@ class Accounts {
 
   // Opens the store when needed and brings it up to date with the Maildir.
   Result<Lease> lease(const User& user);
+  void note_delivery(const User& user);              // for whoever waits for news of an open account
   Share take(const User& user, Use use, int limit);  // empty: as many as there may be
 
  private:

@@ -1,6 +1,7 @@
 // Local delivery: what the relay calls for a recipient in a local domain, and where an account's files are.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -24,8 +25,13 @@ class Delivery {
   // For RCPT. An error is temporary (4xx).
   Result<bool> exists(std::string_view address) { return users_.exists(address); }
 
-  // The message is on the disk when it returns. Errc::not_found: no such user (5xx). Everything else is temporary: a
-  // Maildir that can't be written (EACCES), a full disk (ENOSPC, EDQUOT).
+  // What one mailbox may hold, all its folders together; 0: no limit. Any thread.
+  void set_quota(std::uint64_t octets) { quota_.store(octets, std::memory_order_relaxed); }
+  // For RCPT: whether not even one octet fits any more.
+  Result<bool> full(std::string_view address);
+
+  // The message is on the disk when it returns. Errc::not_found: no such user (5xx). Errc::exhausted: over quota.
+  // Everything else is temporary: a Maildir that can't be written (EACCES), a full disk (ENOSPC, EDQUOT).
   Result<> deliver(std::string_view address, const Source& source);
 
   // Called after each delivery with the account's address, on the delivering thread. Set before the first delivery.
@@ -35,6 +41,7 @@ class Delivery {
   Users& users_;
   std::string state_dir_;
   std::function<void(const User&)> on_delivered_;
+  std::atomic<std::uint64_t> quota_{0};
 };
 
 }  // namespace genkan::webmail

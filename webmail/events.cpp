@@ -7,7 +7,8 @@ namespace genkan::webmail {
 
 namespace {
 
-constexpr Duration kBeat = std::chrono::seconds(1);
+constexpr Duration kBeat = std::chrono::seconds(1);           // other programs may change the Maildir
+constexpr Duration kGlance = std::chrono::milliseconds(100);  // whether delivery said that there is mail
 constexpr Duration kQuiet = std::chrono::seconds(20);  // a comment at least so often: finds out that the client left
 
 std::int64_t unix_now() {
@@ -26,14 +27,8 @@ EventBody::EventBody(http::Request& request, Setup setup)
   next_ping_ += setup_.ping.count() > 0 ? Duration(setup_.ping) : kQuiet;
 }
 
-// A first line at once, so that the client knows that the stream is open.
-bool EventBody::poll(Result<http::Chunk>& out) {
-  if (started_) return false;
-  started_ = true;
-  text_ = ": open\n\n";
-  out = http::Chunk{text_, false};
-  return true;
-}
+// The first line is said only when it is known how things stood then: what changes after it is told.
+bool EventBody::poll(Result<http::Chunk>&) { return false; }
 
 bool EventBody::ended() const {
   std::string why;
@@ -66,6 +61,7 @@ bool EventBody::look(Result<Seen> seen) {
 net::Task<Result<http::Chunk>> EventBody::fetch() {
   for (;;) {
     if (last_ || ended()) co_return http::Chunk{{}, true};
+    const auto delivered = setup_.share.delivered();
     auto job = [this] {
       auto states = setup_.service.states(setup_.who, setup_.types, unix_now());
       Seen seen;
@@ -74,10 +70,17 @@ net::Task<Result<http::Chunk>> EventBody::fetch() {
       return seen;
     };
     auto seen = co_await setup_.pool.run(request_.loop, job);
-    const bool something = look(std::move(seen));
+    bool something = look(std::move(seen));
+    if (!started_) {
+      started_ = true;
+      text_ = something ? ": open\n\n" + text_ : ": open\n\n";
+      something = true;
+    }
     if (something && last_) co_return http::Chunk{text_, true};
     if (something) co_return http::Chunk{text_, false};
-    co_await net::sleep_for(request_.loop, kBeat);
+    const Time next = request_.loop.now() + kBeat;
+    while (request_.loop.now() < next && setup_.share.delivered() == delivered)
+      co_await net::sleep_for(request_.loop, kGlance);
   }
 }
 

@@ -1,4 +1,5 @@
-// Server-sent events of JMAP (RFC 8620 7.3): a body that looks once a second whether a state has changed.
+// Server-sent events of JMAP (RFC 8620 7.3): a body that looks once a second whether a state has changed,
+// and within a tenth of one when local delivery brought mail.
 #pragma once
 
 #include <memory>

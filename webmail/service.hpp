@@ -50,6 +50,7 @@ class Service {
   // For server-sent events: the StateChange object, or none when the session is over.
   std::optional<std::string> states(const Identity& who, std::string_view types, std::int64_t now);
   Accounts::Share take(const User& user, Accounts::Use use);
+  void note_delivery(const User& user) { accounts_.note_delivery(user); }
 
  private:
   Answer logout(const Identity& who);

@@ -31,6 +31,8 @@ class Webmail final : public http::Handler {
   Webmail(Options options, Users& users, base::Telemetry& telemetry);
 
   net::Task<Result<http::Response>> handle(http::Request& request) override;
+  // Local delivery brought mail: open event streams look at once. Any thread.
+  void note_delivery(const User& user) { service_.note_delivery(user); }
 
  private:
   struct Who {

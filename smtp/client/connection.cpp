@@ -26,7 +26,8 @@ std::size_t stuff_dots(std::string_view content, std::size_t from, std::size_t l
 }
 
 net::Task<Result<std::unique_ptr<Connection>>> Connection::open(net::Loop& loop, base::Endpoint to, std::string host,
-                                                                const ClientOptions& options, std::string* why) {
+                                                                const ClientOptions& options, std::string* why,
+                                                                TlsMiss* miss) {
   const auto name = to.text();
   auto connected = co_await net::connect(loop, std::move(to), loop.now() + options.connect_timeout);
   if (!connected) {
@@ -37,6 +38,7 @@ net::Task<Result<std::unique_ptr<Connection>>> Connection::open(net::Loop& loop,
   connection->transport_->write_timeout(options.command_timeout);
   if (!options.tls_name.empty()) host = options.tls_name;
   auto ready = co_await connection->introduce(name, std::move(host), why);
+  if (miss) *miss = connection->miss_;
   if (!ready) co_return ready.error();
   co_return std::move(connection);
 }
@@ -73,13 +75,24 @@ net::Task<Result<void>> Connection::introduce(std::string peer, std::string host
   co_return co_await hello(why);
 }
 
+net::Task<Result<void>> Connection::handshake(const std::string& host) {
+  transport_->read_timeout(options_.command_timeout);
+  std::unique_ptr<net::TlsStream> stream;
+  if (options_.tlsa) {
+    stream = options_.tls->connect_dane(host, options_.tls_names, *options_.tlsa);
+  } else {
+    stream = options_.tls->connect(host);
+  }
+  auto done = co_await transport_->handshake(std::move(stream));
+  if (!done && transport_->tls()) miss_.doubt = transport_->tls()->doubt();
+  co_return done;
+}
+
 // TLS as the options want it; success without it only where it is not required.
 net::Task<Result<void>> Connection::secure_now(std::string host, bool implicit, std::string* why) {
   Result<void> done;
   if (implicit) {
-    transport_->read_timeout(options_.command_timeout);
-    auto stream = options_.tls->connect(host);
-    done = co_await transport_->handshake(std::move(stream));
+    done = co_await handshake(host);
   } else if (features_.start_tls) {
     done = co_await start_tls(host);
   }
@@ -89,6 +102,7 @@ net::Task<Result<void>> Connection::secure_now(std::string host, bool implicit, 
   }
   if (options_.tls_required && !encrypted()) {
     *why = "TLS is required and not offered";
+    miss_.not_offered = true;
     co_return Errc::tls_failed;
   }
   co_return Result<void>();
@@ -130,9 +144,7 @@ net::Task<Result<void>> Connection::start_tls(std::string host) {
   if (reply->code != 220) co_return Result<void>();  // offered but not now: go on in the clear
   // Anything behind the 220 came in the clear and would be taken for an answer inside TLS.
   if (in_at_ != in_.size()) co_return Errc::malformed;
-  auto stream = options_.tls->connect(host);
-  transport_->read_timeout(options_.command_timeout);
-  co_return co_await transport_->handshake(std::move(stream));
+  co_return co_await handshake(host);
 }
 
 net::Task<Result<Reply>> Connection::read_reply(Duration timeout) {

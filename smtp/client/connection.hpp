@@ -28,7 +28,16 @@ struct ClientOptions {
   bool tls_verified = false;                             // `tls` asks who the peer is
   bool implicit_tls = false;
   bool lmtp = false;
+  // TLSA records decide instead of authorities (DANE); `tls_names`: what else a certificate may be for then.
+  std::shared_ptr<const std::vector<net::TlsaRecord>> tlsa;
+  std::vector<std::string> tls_names;
   std::string tls_name;  // what the certificate must be valid for; empty: the host that was asked for
+};
+
+// Why there is no TLS as it should be, for reports.
+struct TlsMiss {
+  bool not_offered = false;
+  net::TlsDoubt doubt = net::TlsDoubt::none;
 };
 
 class Connection {
@@ -37,7 +46,8 @@ class Connection {
   // `host`: the name that led to the address. `options` must outlive the connection. Errc::tls_failed: as required, or
   // broken.
   static net::Task<Result<std::unique_ptr<Connection>>> open(net::Loop& loop, base::Endpoint to, std::string host,
-                                                             const ClientOptions& options, std::string* why);
+                                                             const ClientOptions& options, std::string* why,
+                                                             TlsMiss* miss = nullptr);
 
   // Carries one transaction to its end; every outcome is set afterwards. True: the connection can take another.
   // `content` must stay until then; `dot_lines` says that a line of it begins with a dot.
@@ -69,7 +79,10 @@ class Connection {
   net::Task<Result<Reply>> read_reply(Duration timeout);
 
   std::unique_ptr<net::Transport> transport_;
+  net::Task<Result<void>> handshake(const std::string& host);
+
   const ClientOptions& options_;
+  TlsMiss miss_;
   Features features_;
   ReplyParser parser_;
   std::string in_;  // replies that have arrived and are not read yet

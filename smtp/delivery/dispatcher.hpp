@@ -20,16 +20,19 @@
 #include "smtp/delivery/report.hpp"
 #include "smtp/operate/mail_log.hpp"
 #include "smtp/operate/queue_ages.hpp"
+#include "smtp/operate/tls_reports.hpp"
 #include "smtp/operate/yielder.hpp"
 #include "smtp/plan.hpp"
 #include "smtp/policy/greylist.hpp"
 #include "smtp/queue/spool.hpp"
+#include "smtp/sts/finder.hpp"
 
 namespace genkan::smtp {
 
 struct Hooks {
   DeliverLocal deliver_local;  // empty: local mail is deferred
   UserExists user_exists;      // empty: every local address is taken
+  MailboxFull mailbox_full;    // empty: none ever is
   CheckLogin check_login;      // empty: nobody can log in
   // What the node of a relay member announced, when it was heard lately. Thread-safe, quick.
   std::function<cluster::Figures(std::string_view node)> node_figures;
@@ -63,6 +66,8 @@ struct Shared {
   std::unique_ptr<MailLog> mail_log;     // never null
   QueueAges ages;
   YieldNow yield_now;
+  std::unique_ptr<TlsReports> tls_reports;  // never null after the start
+  std::unique_ptr<StsStore> sts;            // null: no MTA-STS
 };
 
 struct LaneStatus {

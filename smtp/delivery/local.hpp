@@ -29,4 +29,7 @@ using CheckLogin = std::function<Result<std::string>(const std::string& user, co
 // Whether "name@domain" (lower case) has a mailbox here.
 using UserExists = std::function<Result<bool>(const std::string& user)>;
 
+// Whether that mailbox takes nothing more.
+using MailboxFull = std::function<Result<bool>(const std::string& user)>;
+
 }  // namespace genkan::smtp

@@ -8,7 +8,7 @@ namespace {
 
 constexpr std::size_t kCarriers = 4;
 
-Outcome outcome_of(const Result<void>& result) {
+Outcome outcome_of(const Result<void>& result, bool full_is_final) {
   Outcome outcome;
   if (result) {
     outcome.kind = Outcome::Kind::delivered;
@@ -17,7 +17,8 @@ Outcome outcome_of(const Result<void>& result) {
     outcome.kind = Outcome::Kind::failed;
     outcome.reply = "550 5.1.1 no such user";
   } else if (result.error() == make_error_code(Errc::exhausted)) {
-    outcome.reply = "452 4.2.2 the mailbox is full";
+    if (full_is_final) outcome.kind = Outcome::Kind::failed;
+    outcome.reply = full_is_final ? "552 5.2.2 the mailbox is full" : "452 4.2.2 the mailbox is full";
   } else {
     outcome.reply = "451 4.3.0 cannot write to the mailbox: " + result.error().message();
   }
@@ -50,7 +51,7 @@ net::Task<Outcome> LocalLane::hand_over(const Work& work, std::size_t index) {
   auto& deliver = shared.hooks.deliver_local;
   auto job = [&deliver, message] { return deliver(message); };
   auto result = co_await offloaded<void>(shared.files, loop_, job);
-  co_return outcome_of(result);
+  co_return outcome_of(result, dispatcher_.plan()->smtp().over_quota == "reject");
 }
 
 net::Task<void> LocalLane::carry() {

@@ -3,6 +3,7 @@
 
 #include "smtp/delivery/relay_lane.hpp"
 #include "smtp/mx.hpp"
+#include "smtp/sts/finder.hpp"
 
 namespace genkan::smtp {
 
@@ -13,8 +14,19 @@ class MxLane final : public RelayLane {
 
  private:
   net::Task<bool> find_members(std::string* never) override;
+  // One host with what is known of it.
+  struct Found {
+    MxHost host;
+    std::vector<base::IpAddress> addresses;
+    std::shared_ptr<const std::vector<net::TlsaRecord>> tlsa;  // DANE holds
+    bool unsafe = false;  // not to be used: DNS hides its TLSA records, or the MTA-STS policy does not name it
+  };
   net::Task<MxPlan> ask_mx();
-  void take(const std::vector<MxHost>& hosts, const std::vector<std::vector<base::IpAddress>>& addresses);
+  net::Task<void> ask_dane(std::vector<Found>& hosts, Duration* ttl);
+  net::Task<StsFound> ask_sts();
+  void apply_sts(const StsFound& sts, std::vector<Found>& hosts);
+  std::shared_ptr<const TlsPolicyFacts> facts_of(const Found& host, const StsFound& sts) const;
+  void take(const std::vector<Found>& hosts, const StsFound& sts);
 
   const std::string domain_;
   Time fresh_until_{};

@@ -252,6 +252,13 @@ net::Task<void> RelayLane::drop(Link& link) {
   lose(link);
 }
 
+void RelayLane::note_tls(const Member& member, const base::Endpoint& at, bool encrypted, const TlsMiss& miss) {
+  std::string_view failure;
+  if (!encrypted)
+    failure = miss.not_offered ? "starttls-not-supported" : tls_failure_of(miss.doubt, member.facts->kind);
+  dispatcher_.shared().tls_reports->note(*member.facts, failure, member.host, at.ip.text());
+}
+
 net::Task<bool> RelayLane::open_to(Link& link, std::shared_ptr<Member> member, std::string* why) {
   auto endpoint = base::Endpoint::parse(member->address);
   if (!endpoint) {
@@ -266,10 +273,17 @@ net::Task<bool> RelayLane::open_to(Link& link, std::shared_ptr<Member> member, s
   const auto& options = plain ? member->without_tls : member->with_tls;
   const auto host = member->host.empty() ? host_of(member->address) : member->host;
   dispatcher_.shared().metrics.connections.add();
-  auto opened = co_await Connection::open(loop_, *endpoint, host, options, why);
-  if (!opened && opened.error() == make_error_code(Errc::tls_failed) && member->may_do_without) {
+  TlsMiss miss;
+  auto opened = co_await Connection::open(loop_, *endpoint, host, options, why, &miss);
+  const bool tls_failed = !opened && opened.error() == make_error_code(Errc::tls_failed);
+  if (member->facts && !plain && (opened || tls_failed)) {
+    const bool encrypted = opened && (*opened)->encrypted();
+    if (opened && !encrypted) miss.not_offered = true;
+    note_tls(*member, *endpoint, encrypted, miss);
+  }
+  if (tls_failed && member->may_do_without) {
     // Opportunistic: a broken STARTTLS is worse than none only for privacy; mail goes on without (RFC 3207 4.1).
-    member->no_tls_until = loop_.now() + kNoTls;
+    if (!member->testing) member->no_tls_until = loop_.now() + kNoTls;
     auto again = co_await Connection::open(loop_, *endpoint, host, member->without_tls, why);
     opened = std::move(again);
   }

@@ -8,6 +8,7 @@
 
 #include "smtp/client/connection.hpp"
 #include "smtp/delivery/lane.hpp"
+#include "smtp/operate/tls_reports.hpp"
 #include "smtp/relay.hpp"
 
 namespace genkan::smtp {
@@ -28,9 +29,11 @@ class RelayLane : public Lane {
     std::string address, node;
     std::string host;  // the name that led to the address, where that is another
     ClientOptions with_tls, without_tls;
-    bool may_do_without = true;  // in the clear when TLS fails
-    MemberState state;           // in_flight counts open connections
-    Time heard{};                // when its node announced what state.sent is counted from
+    bool may_do_without = true;                   // in the clear when TLS fails
+    bool testing = false;                         // a failure of TLS is only reported (MTA-STS)
+    std::shared_ptr<const TlsPolicyFacts> facts;  // what TLS is reported by; null: it is not
+    MemberState state;                            // in_flight counts open connections
+    Time heard{};                                 // when its node announced what state.sent is counted from
     Time no_tls_until{};
   };
 
@@ -72,6 +75,7 @@ class RelayLane : public Lane {
   net::Task<bool> open_to(Link& link, std::shared_ptr<Member> member, std::string* why);
   net::Task<void> drop(Link& link);
   void lose(Link& link) noexcept;
+  void note_tls(const Member& member, const base::Endpoint& at, bool encrypted, const TlsMiss& miss);
   bool worn(const Link& link) const;
   std::size_t index_of(const Member& member) const;
   std::vector<MemberState> states() const;

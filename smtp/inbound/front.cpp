@@ -90,22 +90,35 @@ void Front::give_buffer(std::unique_ptr<char[]> buffer) {
 
 net::Task<Verdict> Front::judge_local(std::string user) {
   if (!shared.hooks.user_exists) co_return Verdict::accept;
+  const auto full = plan->smtp().over_quota == "reject" ? Verdict::full : Verdict::full_later;
   const auto found = known_.find(user);
   if (found != known_.end() && found->second.until > loop.now()) {
-    co_return found->second.exists ? Verdict::accept : Verdict::unknown_user;
+    if (!found->second.exists) co_return Verdict::unknown_user;
+    co_return found->second.full ? full : Verdict::accept;
   }
-  auto& exists = shared.hooks.user_exists;
-  auto job = [&exists, user] { return exists(user); };
-  auto answer = co_await offloaded<bool>(shared.files, loop, job);
+  const auto* hooks = &shared.hooks;
+  const bool limited = plan->smtp().mailbox_quota != 0 && hooks->mailbox_full;
+  auto job = [hooks, user, limited]() -> Result<Known> {
+    Known known;
+    const auto exists = hooks->user_exists(user);
+    if (!exists) return exists.error();
+    known.exists = *exists;
+    const auto is_full = known.exists && limited ? hooks->mailbox_full(user) : Result<bool>(false);
+    if (!is_full) return is_full.error();
+    known.full = *is_full;
+    return known;
+  };
+  auto answer = co_await offloaded<Known>(shared.files, loop, std::move(job));
   if (!answer) {
     shared.telemetry.log.error("cannot look up a local user", {{"user", user}, {"why", answer.error().message()}});
     co_return Verdict::try_later;
   }
   if (known_.size() >= kMaxKnown) known_.clear();
-  auto& row = known_[user];
-  row.exists = *answer;
-  row.until = loop.now() + (*answer ? kKnown : kUnknown);
-  co_return *answer ? Verdict::accept : Verdict::unknown_user;
+  const bool lasting = answer->exists && !limited;  // a mailbox that fills up, or is emptied, is noticed soon
+  answer->until = loop.now() + (lasting ? kKnown : kUnknown);
+  known_[user] = *answer;
+  if (!answer->exists) co_return Verdict::unknown_user;
+  co_return answer->full ? full : Verdict::accept;
 }
 
 }  // namespace genkan::smtp

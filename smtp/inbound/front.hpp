@@ -101,7 +101,7 @@ struct Front {
 
  private:
   struct Known {
-    bool exists = false;
+    bool exists = false, full = false;
     Time until{};
   };
   struct Asked {

@@ -83,7 +83,7 @@ net::Task<Resolution> Front::resolve(std::string address, bool trusted) {
     }
     auto route = plan_now->router.route(one.address, trusted || one.depth > 0);
     const auto verdict = co_await judge_route(one.address, route);
-    if (verdict == Verdict::try_later) {
+    if (verdict == Verdict::try_later || verdict == Verdict::full_later) {
       resolution.verdict = verdict;
       resolution.targets.clear();
       co_return resolution;

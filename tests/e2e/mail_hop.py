@@ -1,5 +1,6 @@
 """A next hop by hand: an SMTP or LMTP server that keeps every message octet by octet and answers as the test wants it to."""
 import re
+import socket
 import socketserver
 import ssl
 import subprocess
@@ -34,7 +35,7 @@ class Hop:
     """
 
     def __init__(self, features=("PIPELINING", "8BITMIME", "SIZE 0", "ENHANCEDSTATUSCODES"), answers=None, tls=None, implicit=False,
-                 lmtp=False, path=None):
+                 lmtp=False, path=None, host="127.0.0.1"):
         self.features, self.answers, self.tls, self.implicit, self.lmtp = list(features), dict(answers or {}), tls, implicit, lmtp
         self.mails, self.commands, self.sessions, self.open, self.most = [], [], 0, 0, 0
         self.lock = threading.Lock()
@@ -52,7 +53,8 @@ class Hop:
 
         kind = socketserver.ThreadingUnixStreamServer if path else socketserver.ThreadingTCPServer
         self.server = type("Server", (kind,), {"daemon_threads": True, "request_queue_size": 128, "allow_reuse_address": True,
-                                               "block_on_close": False})(path or ("127.0.0.1", 0), Handler)
+                                               "address_family": socket.AF_UNIX if path else socket.AF_INET6 if ":" in host else socket.AF_INET,
+                                               "block_on_close": False})(path or (host, 0), Handler)
         self.port = None if path else self.server.server_address[1]
         threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
 

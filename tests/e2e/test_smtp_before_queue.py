@@ -5,6 +5,7 @@ from harness import free_port, wait_until
 from mail_hop import Hop
 from mail_peers import Talk, Postfix
 from test_smtp import depth
+from test_smtp_filters import CHANGES, MAIL, Filter, packet
 
 
 @pytest.fixture
@@ -213,6 +214,32 @@ def test_what_a_queue_needs_is_refused(genkan, hops):
         talk.say("MAIL FROM:<s@client.example> BODY=BINARYMIME")
         assert talk.say("RCPT TO:<u@through.example>").startswith("554 5.6.3")
     assert not hop.mails
+
+
+@pytest.mark.parametrize("end,answer", [
+    (packet(b"r"), "550 5.7.1"), (packet(b"t"), "451 4.7.1"), (packet(b"d"), "250 2.0.0"),
+    (packet(b"q", b"looks odd\0") + packet(b"a"), "550 5.7.1"),  # there is no queue to hold it in
+])
+def test_what_a_filter_does_not_let_through_is_not_handed_on(genkan, hops, end, answer):
+    hop, one, port = hops(), Filter(end), free_port()
+    try:
+        g = genkan(site(port, [hop.port]) + f'[[smtp.milter]]\naddress = "127.0.0.1:{one.port}"\n')
+        assert converse(port)["."].startswith(answer)
+        assert depth(g) == 0 and not hop.mails and not hop.said("DATA")
+    finally:
+        one.stop()
+
+
+def test_a_filter_changes_the_content_and_not_the_envelope(genkan, hops):
+    hop, one, port = hops(), Filter(CHANGES), free_port()
+    try:
+        genkan(site(port, [hop.port]).replace("through.example", "next.example") + f'[[smtp.milter]]\naddress = "127.0.0.1:{one.port}"\n')
+        assert converse(port, to="u@next.example", content=MAIL)["."] == "250 2.0.0 taken"
+        mail = hop.wait()[0]
+        assert mail.own.startswith(b"X-Top: t") and mail.own.endswith(b"another\r\nbody\r\n")
+        assert mail.sender == "s@client.example" and mail.rcpts == ["RCPT TO:<u@next.example>"]
+    finally:
+        one.stop()
 
 
 @pytest.mark.root

@@ -5,6 +5,7 @@
 
 #include "net/dns_hosts.hpp"
 #include "net/dns_message.hpp"
+#include "net/dns_secure.hpp"
 
 using namespace genkan;
 namespace dns = net::dns;
@@ -42,6 +43,15 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto txt = dns::parse_txt(message);
   for (const auto& text : limited(txt)) {
     if (text.size() > dns::kMaxText) std::abort();
+  }
+  for (const auto type : {dns::Type::a, dns::Type::mx, dns::Type::tlsa}) {
+    const auto secure = dns::parse_secure(message, type);
+    if (!secure) continue;
+    if (secure->tlsa.size() > dns::kMaxTlsa || secure->ttl.count() > 0x7FFF'FFFF) std::abort();
+    if (type != dns::Type::tlsa && !secure->tlsa.empty()) std::abort();
+    for (const auto& record : secure->tlsa) {
+      if (record.data.empty() || record.data.size() > dns::kMaxTlsaData) std::abort();
+    }
   }
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   for (const auto& [name, addresses] : dns::parse_hosts(text)) {

@@ -13,12 +13,23 @@
 
 #include "base/fd.hpp"
 #include "base/file.hpp"
+#include "webmail/maildir/quota.hpp"
 
 namespace genkan::webmail {
 
 namespace {
 
 constexpr const char* kParts[] = {"/tmp", "/new", "/cur"};
+constexpr std::string_view kTrash = ".Trash";  // does not count towards a quota (Maildir++)
+
+std::uint64_t size_of(const Source& source) {
+  return source.prefix.size() + (source.fd >= 0 ? source.length : source.memory.size());
+}
+
+std::int64_t file_size(const std::string& path) {
+  struct stat status {};
+  return ::stat(path.c_str(), &status) == 0 ? std::int64_t{status.st_size} : 0;
+}
 
 Error last_error() { return Error(errno, boost::system::system_category()); }
 
@@ -119,6 +130,7 @@ Result<> Maildir::remove_folder(const std::string& folder) {
   std::error_code error;
   std::filesystem::remove_all(dir(folder), error);
   if (error) return Error(error.value(), boost::system::system_category());
+  forget_maildirsize(path_);
   return base::sync_dir(path_);
 }
 
@@ -152,6 +164,7 @@ Result<std::string> Maildir::deliver(const std::string& folder, const Source& so
     return written.error();
   }
   if (auto r = base::sync_dir(dir(folder) + (to_new ? "/new" : "/cur")); !r) return r.error();
+  if (folder != kTrash) note_maildir_change(path_, static_cast<std::int64_t>(size_of(source)), 1);
   return unique;
 }
 
@@ -196,19 +209,32 @@ Result<MaildirEntry> Maildir::set_flags(const std::string& folder, const Maildir
 Result<MaildirEntry> Maildir::move(const std::string& from, const MaildirEntry& entry, const std::string& to) {
   auto moved = maildir_entry(maildir_name(entry.base, entry.flags), false);
   if (::rename(file_path(from, entry).c_str(), file_path(to, moved).c_str()) != 0) return not_found_or(errno);
+  const int before = from == kTrash ? 0 : 1, after = to == kTrash ? 0 : 1;
+  if (before != after) {
+    const auto size = file_size(file_path(to, moved));
+    note_maildir_change(path_, (after - before) * size, after - before);
+  }
   return moved;
 }
 
 Result<MaildirEntry> Maildir::link(const std::string& from, const MaildirEntry& entry, const std::string& to) {
   auto copy = maildir_entry(maildir_name(entry.base, entry.flags), false);
-  if (::link(file_path(from, entry).c_str(), file_path(to, copy).c_str()) != 0 && errno != EEXIST) {
+  if (::link(file_path(from, entry).c_str(), file_path(to, copy).c_str()) == 0) {
+    if (to != kTrash) note_maildir_change(path_, file_size(file_path(to, copy)), 1);
+  } else if (errno != EEXIST) {
     return not_found_or(errno);
   }
   return copy;
 }
 
 Result<> Maildir::remove(const std::string& folder, const MaildirEntry& entry) {
-  if (::unlink(file_path(folder, entry).c_str()) != 0 && errno != ENOENT) return last_error();
+  const auto path = file_path(folder, entry);
+  const auto size = file_size(path);
+  if (::unlink(path.c_str()) == 0) {
+    if (folder != kTrash) note_maildir_change(path_, -size, -1);
+  } else if (errno != ENOENT) {
+    return last_error();
+  }
   return {};
 }
 

@@ -282,13 +282,6 @@ TEST(StuffDots, DoublesTheFirstDotOfALineHoweverTheContentIsCut) {
   }
 }
 
-Reply reply_of(int code, std::string text) {
-  Reply reply;
-  reply.code = code;
-  reply.lines.push_back(std::move(text));
-  return reply;
-}
-
 TEST(Passage, PassesAReplyOnAsOneLineWithAStatus) {
   EXPECT_EQ(passed_on(reply_of(250, "2.1.5 ok")), "250 2.1.5 ok");
   EXPECT_EQ(passed_on(reply_of(550, "no such user")), "550 5.0.0 no such user");
