@@ -95,7 +95,9 @@ void add_dkim_commands(CLI::App& cli, const OptionsPtr& o, int& status) {
   keygen->add_option("--type", o->dkim.type, "rsa, which everybody verifies, or ed25519, which is short")
       ->check(CLI::IsMember({"rsa", "ed25519"}))
       ->capture_default_str();
-  keygen->add_option("--bits", o->dkim.bits, "Length of an RSA key")->check(CLI::Range(1024, 4096))->capture_default_str();
+  keygen->add_option("--bits", o->dkim.bits, "Length of an RSA key")
+      ->check(CLI::Range(1024, 4096))
+      ->capture_default_str();
   keygen->callback([o, &status] { status = command_dkim_keygen(o->dkim); });
   record->callback([o, &status] { status = command_dkim_record(o->dkim); });
 }

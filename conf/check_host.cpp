@@ -205,7 +205,8 @@ void check_host(const Conf& conf, std::vector<Problem>& problems) {
       check_unix_folder(check, address, at("smtp.listen", i, "address"));
     }
   }
-  for (std::size_t i = 0; i < conf.smtp.dkims.size(); ++i) check_dkim_key(check, conf.smtp.dkims[i], at("smtp.dkim", i));
+  for (std::size_t i = 0; i < conf.smtp.dkims.size(); ++i)
+    check_dkim_key(check, conf.smtp.dkims[i], at("smtp.dkim", i));
   for (std::size_t i = 0; i < conf.routes.size(); ++i) {
     if (!conf.routes[i].root.empty()) check_root(check, conf.routes[i].root, at("route", i, "root"));
   }

@@ -216,11 +216,11 @@ struct SmtpPolicy {
 };
 // [smtp.auth]
 struct SmtpAuth {
-  std::string authserv_id;      // in Authentication-Results; default: hostname
-  std::string spf = "mark";     // off, mark, reject
-  std::string dkim = "mark";    // off, mark
-  std::string dmarc = "report"; // off, report, enforce
-  std::string arc = "mark";     // off, mark
+  std::string authserv_id;               // in Authentication-Results; default: hostname
+  std::string spf = "mark";              // off, mark, reject
+  std::string dkim = "mark";             // off, mark
+  std::string dmarc = "report";          // off, report, enforce
+  std::string arc = "mark";              // off, mark
   std::vector<std::string> arc_trusted;  // sealers whose word outweighs a failed DMARC
   std::string arc_seal;                  // domain of a [[smtp.dkim]]; empty: forwarded mail is not sealed
   std::string reverse_dns = "mark";      // off, mark, reject
