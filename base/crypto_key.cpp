@@ -33,7 +33,9 @@ using Bio = std::unique_ptr<BIO, FreeContext>;
 
 const unsigned char* bytes_of(std::string_view text) { return reinterpret_cast<const unsigned char*>(text.data()); }
 
-KeyHandle owned(EVP_PKEY* key) { return KeyHandle(key, [](EVP_PKEY* k) { EVP_PKEY_free(k); }); }
+KeyHandle owned(EVP_PKEY* key) {
+  return KeyHandle(key, [](EVP_PKEY* k) { EVP_PKEY_free(k); });
+}
 
 // Errors of OpenSSL stay in a queue of the thread, where TLS would find them.
 struct QuietErrors {

@@ -5,6 +5,30 @@
 #include "smtp/offloaded.hpp"
 
 namespace genkan::smtp {
+namespace {
+
+net::Task<void> warm_text(net::Resolver& resolver, std::string name) {
+  const auto answer = co_await resolver.txt(std::move(name));
+  static_cast<void>(answer);  // it lies in the resolver's cache
+}
+
+net::Task<void> warm_names(net::Resolver& resolver, base::IpAddress ip) {
+  const auto answer = co_await resolver.names(ip);
+  static_cast<void>(answer);
+}
+
+// What will surely be asked at the end is asked while the content comes in.
+void warm(net::Loop& loop, net::Resolver& resolver, const ClientQuestion& question, const conf::SmtpAuth& rules) {
+  if (rules.reverse_dns != "off") net::spawn(loop, warm_names(resolver, question.ip));
+  if (rules.spf == "off") return;
+  if (is_spf_domain(question.helo)) net::spawn(loop, warm_text(resolver, question.helo));
+  const auto domain = question.sender.substr(question.sender.rfind('@') + 1);
+  if (!is_spf_domain(domain)) return;
+  net::spawn(loop, warm_text(resolver, domain));
+  if (rules.dmarc != "off") net::spawn(loop, warm_text(resolver, "_dmarc." + domain));
+}
+
+}  // namespace
 
 // This host itself is no stranger: SPF and the name of 127.0.0.1 say nothing.
 bool ServerSession::outside() const { return !exempt() && session_.user().empty() && !ip_.is_loopback(); }
@@ -44,6 +68,10 @@ void ServerSession::begin_auth() {
   task.strip = !trusted_ && !plan_->allow_from.contains(ip_);
   task.sign = !plan_->auth->keys.empty() && (trusted_ || !session_.user().empty());
   task.seal = task.verify && plan_->auth->seal && goes_on(items_);
+  if (task.verify && !client_auth_) {
+    auto& resolver = front_.shared.dispatchers[front_.worker]->resolver();
+    warm(front_.loop, resolver, client_question(), plan_->auth->conf);
+  }
   if (task.any()) auth_ = std::make_unique<MessageAuth>(plan_->auth, task, wall_ms() / 1000);
 }
 
