@@ -6,7 +6,7 @@ import threading
 
 from harness import free_port
 
-TYPES = {"A": 1, "CNAME": 5, "PTR": 12, "MX": 15, "TXT": 16, "AAAA": 28}
+TYPES = {"A": 1, "CNAME": 5, "PTR": 12, "MX": 15, "TXT": 16, "AAAA": 28, "SRV": 33}
 
 
 def encode_name(name):
@@ -25,6 +25,9 @@ def encode_data(kind, value):
     if kind == "MX":
         preference, host = value.split(" ")
         return struct.pack(">H", int(preference)) + encode_name(host)
+    if kind == "SRV":
+        priority, weight, port, host = value.split(" ")
+        return struct.pack(">HHH", int(priority), int(weight), int(port)) + encode_name(host)
     if kind == "TXT":
         parts = [value[i:i + 255].encode() for i in range(0, len(value), 255)] or [b""]
         return b"".join(bytes([len(p)]) + p for p in parts)
@@ -35,7 +38,8 @@ class Names:
     """`zone`: {"example.org": [("MX", "10 mx.example.org"), ("A", "127.0.0.1")]}. A name's value may also be "servfail", "silent",
     or absent: NXDOMAIN."""
 
-    def __init__(self, zone):
+    def __init__(self, zone, ttl=60):
+        self.ttl = ttl
         self.zone, self.asked = {k.lower(): v for k, v in zone.items()}, []
         names = self
 
@@ -78,7 +82,7 @@ class Names:
         if found == "silent":
             return None
         code, records = (2, []) if found == "servfail" else (3, []) if found is None else (0, self.follow(name, kind, found))
-        body = b"".join(encode_name(owner) + struct.pack(">HHIH", TYPES[k], 1, 60, len(encode_data(k, v))) + encode_data(k, v)
+        body = b"".join(encode_name(owner) + struct.pack(">HHIH", TYPES[k], 1, self.ttl, len(encode_data(k, v))) + encode_data(k, v)
                         for owner, k, v in records)
         return query[:2] + struct.pack(">HHHHH", 0x8580 | code, 1, len(records), 0, 0) + question + body
 
