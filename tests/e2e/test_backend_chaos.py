@@ -67,20 +67,26 @@ class Load:
             t.join(60 * SLOW)
 
 
-def test_no_get_fails_while_at_least_one_backend_lives(genkan, nginx):
+@pytest.mark.parametrize("protocol, share", [("http/1.1", 0.6), ("h2", 0.4)])
+def test_no_get_fails_while_at_least_one_backend_lives(genkan, nginx, tmp_path, protocol, share):
+    seconds = SECONDS * share
     seed = int(os.environ.get("GENKAN_CHAOS_SEED", random.randrange(1 << 30)))
-    print(f"seed: {seed}")
+    print(f"{protocol}, seed: {seed}")
     chance = random.Random(seed)
-    backends = [nginx(f"n{i}") for i in range(3)]
+    http2 = "" if protocol == "http/1.1" else " http2"
+    ports = [free_port() for _ in range(3)]
+    backends = [nginx(f"n{i}", main=f'''server {{ listen 127.0.0.1:{ports[i]}{http2}; location / {{ return 200 "n{i}\\n"; }}
+        location = /1k {{ alias FOLDER{i}/1k; }} }}'''.replace(f"FOLDER{i}", str(tmp_path / f"n{i}.nginx"))) for i in range(3)]
     state = ["up"] * 3
     port = free_port()
-    g = genkan(conf(port, rows(*(b.port for b in backends)),
+    g = genkan(conf(port, rows(*ports),
+                    f'protocol = "{protocol}"\n'
                     'retries = 8\nretry_on = ["connect", "broken", "timeout"]\nretry_budget = 100\nresponse_timeout = "500ms"\nconnect_timeout = "500ms"\n'
                     'eject_for = "200ms"', 'path = "/health"\ninterval = "200ms"\ntimeout = "200ms"\nrise = 1\nfall = 1'))
-    load = Load(port, 8, [("/", None), ("/a/b?c", None), ("/size/1k", 1 << 10)])
+    load = Load(port, 8, [("/", None), ("/a/b?c", None), ("/1k", 1 << 10)])
     events = []
     try:
-        until = time.monotonic() + SECONDS
+        until = time.monotonic() + seconds
         while time.monotonic() < until:
             time.sleep(chance.uniform(0.1, 0.8))  # the pace of the trouble, not a wait for anything
             i = chance.randrange(3)
@@ -109,7 +115,7 @@ def test_no_get_fails_while_at_least_one_backend_lives(genkan, nginx):
             events.append((round(time.monotonic(), 3), i, what))
             # Who has come back is found by its check before another one goes: "at least one lives" means that it is known.
             if state[i] == "up":
-                name = f"127.0.0.1:{backends[i].port}"
+                name = f"127.0.0.1:{ports[i]}"
                 wait_until(lambda: {b["name"]: b["state"] for b in g.api("/api/v1/pools").json()[0]["backends"]}[name] == "up", 20)
     finally:
         load.end()
@@ -120,7 +126,7 @@ def test_no_get_fails_while_at_least_one_backend_lives(genkan, nginx):
                 b.child = None
     print(f"{load.good} good, slowest {load.slowest:.2f} s, {len(events)} events, {g.metrics()['genkan_proxy_retries_total']:.0f} retries")
     assert not load.bad, f"seed {seed}: {load.bad[:5]} of {len(load.bad)}; {events}"
-    assert load.good > 20 * SECONDS / SLOW and len(events) > SECONDS / 2
+    assert load.good > 20 * seconds / SLOW and len(events) > seconds / 2
     assert g.metrics()["genkan_proxy_retries_total"] > 0
 
 

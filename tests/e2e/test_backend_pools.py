@@ -1,4 +1,5 @@
 """Second requests of slow ones, warm connections, limits while connecting, and members that come and go by DNS and by agents."""
+import signal
 import socket
 import struct
 import threading
@@ -149,6 +150,25 @@ def test_large_answers_of_hedged_pools_are_whole(genkan, nginx):
             assert client.get("/size/1m").body == (one.folder / "1m").read_bytes()
         assert client.request("HEAD", "/size/1m").status == 200
         assert client.get("/status/204").status == 204
+
+
+@pytest.mark.parametrize("protocol", ["http/1.1", "h2"])
+def test_a_paused_backend_is_hedged_away(genkan, nginx, tmp_path, protocol):
+    ports, http2 = [free_port(), free_port()], " http2" if protocol == "h2" else ""
+    one, two = (nginx(n, main=f'''server {{ listen 127.0.0.1:{p}{http2}; location / {{ return 200 "{n}\\n"; }}
+        location = /1m {{ alias {tmp_path}/{n}.nginx/1m; }} }}''') for n, p in zip(("one", "two"), ports))
+    port = free_port()
+    g = genkan(conf(port, rows(*ports), f'protocol = "{protocol}"\nhedge_after = "50ms"\nhedge_budget = 100\nretries = 0\neject_after = 0'), workers=1)
+    with Http(port) as client:
+        assert {client.get("/").text for _ in range(8)} == {"one\n", "two\n"}
+        one.signal(signal.SIGSTOP)
+        try:
+            assert [client.get("/").text for _ in range(8)] == ["two\n"] * 8
+            assert [client.get("/1m").body == (two.folder / "1m").read_bytes() for _ in range(4)] == [True] * 4
+        finally:
+            one.signal(signal.SIGCONT)
+        assert "one\n" in [client.get("/").text for _ in range(8)]
+    assert g.metrics()["genkan_proxy_hedges_won_total"] >= 4
 
 
 # --- warm connections, pending ones ---
