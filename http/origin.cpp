@@ -70,6 +70,7 @@ net::Task<OriginPool::Answer> OriginPool::exchange_h1(std::unique_ptr<OriginConn
   OriginConnection* raw = connection.release();
   if (ok) {
     answer.response.head = raw->head();
+    answer.short_and_cut = raw->short_and_cut();
     answer.response.body.reset(raw);
   } else {
     raw->abandon();
@@ -141,10 +142,11 @@ net::Task<OriginPool::Answer> OriginPool::exchange_h2(Request& request, OriginTo
     co_return std::move(alone);
   }
   auto* stream = new h2::OriginStream(*session, request, limits);  // ends with release()
-  if (retired_) session->retire();  // not before: without a stream it would end at once
+  if (retired_) session->retire();                                 // not before: without a stream it would end at once
   const bool ok = co_await stream->exchange(target, host, replay, answer.failure);
   if (ok) {
     answer.response.head = stream->head();
+    answer.short_and_cut = stream->short_and_cut();
     answer.response.body.reset(stream);
   } else {
     stream->abandon();

@@ -52,6 +52,25 @@ void write_forwarded(const http::Request& r, std::string& out) {
   out += '"';
 }
 
+// A content that was read to its end. What it came from holds the head.
+class HeldBody final : public http::Body {
+ public:
+  HeldBody(std::string text, http::BodyPtr inner) : text_(std::move(text)), inner_(std::move(inner)) {}
+  bool poll(Result<http::Chunk>& out) override {
+    out = http::Chunk{done_ ? std::string_view() : std::string_view(text_), true};
+    done_ = true;
+    return true;
+  }
+  net::Task<Result<http::Chunk>> fetch() override { co_return http::Chunk{{}, true}; }
+  std::optional<std::uint64_t> length() const override { return text_.size(); }
+  const http::Fields* trailers() const override { return inner_->trailers(); }
+
+ private:
+  std::string text_;
+  http::BodyPtr inner_;
+  bool done_ = false;
+};
+
 }  // namespace
 
 void OriginPools::open(net::Loop& loop) {
@@ -319,6 +338,19 @@ net::Task<Result<http::Response>> Forward::serve(http::Request& r) {
     } else {
       answer = co_await origins.exchange(r, to, target, host_for(r, *backend), limits_, replay, fresh);
     }
+    // What a backend that dies between head and content leaves can still be asked for elsewhere.
+    if (answer.ok() && answer.short_and_cut && retries_broken_ && http::is_idempotent(r.method) &&
+        !answer.failure.content_lost && r.tries <= static_cast<int>(pool_->conf().retries)) {
+      const auto whole = co_await await_end(answer.response);
+      if (!whole) {
+        answer.response.body.reset();
+        answer.response.head = nullptr;
+        answer.failure.stage = Stage::head;
+        answer.failure.error = whole.error();
+        answer.failure.reused = false;
+        answer.failure.clients_fault = r.informer && r.informer->gone();
+      }
+    }
     if (answer.ok()) {
       const bool again = !answer.failure.content_lost && tried_count < kMaxTries &&
                          status_is_retried(r, *answer.response.head, before);
@@ -364,6 +396,19 @@ net::Task<Result<http::Response>> Forward::serve(http::Request& r) {
     tried[tried_count++] = backend;
     metrics_.retries.add();
   }
+}
+
+// Reads a short content to its end, so that a break comes before anything has left. It is handed out in one piece.
+net::Task<Result<void>> Forward::await_end(http::Response& response) {
+  std::string text;
+  Result<http::Chunk> chunk = http::Chunk{};
+  while (!chunk->last) {
+    if (!response.body->poll(chunk)) chunk = co_await response.body->fetch();
+    if (!chunk) co_return chunk.error();
+    text += chunk->data;
+  }
+  response.body.reset(new HeldBody(std::move(text), std::move(response.body)));
+  co_return Result<void>();
 }
 
 // Where the request goes at this backend; false: its name is not resolved.
