@@ -82,7 +82,11 @@ std::shared_ptr<proxy::Forward> Web::forward_to(const conf::Conf& conf, const co
   if (const conf::Pool* other = pool.fallback.empty() ? nullptr : conf.find_pool(pool.fallback)) {
     options.fallback = forward_to(conf, *other, host);
   }
-  return std::make_shared<proxy::Forward>(cluster_.pool(pool.name), origins_, telemetry_, forward_metrics_, options);
+  options.seat = cluster_.seat(pool.name);
+  auto made =
+      std::make_shared<proxy::Forward>(cluster_.pool(pool.name), origins_, telemetry_, forward_metrics_, options);
+  if (made->wants_warmth()) warm_.push_back(made);
+  return made;
 }
 
 // The pool's own, or from the cluster's, or one that is made once and kept beside the other state.
@@ -117,6 +121,7 @@ Result<http::SnapshotPtr> Web::build(conf::ConfPtr conf, std::string& why) {
     built_tls_ = nullptr;
   }
   if (auto applied = cluster_.apply(*conf, Clock::now(), why); !applied) return applied.error();
+  warm_.clear();
   auto forward = [this, &conf](const conf::Pool& pool, const std::string& host) {
     return forward_to(*conf, pool, host);
   };
@@ -188,6 +193,7 @@ void Web::start(http::SnapshotPtr snapshot) {
   workers_.on_each([&](int i) {
     net::Loop& loop = workers_.worker(i);
     origins_.open(loop);
+    origins_.keep_warm(loop, warm_);
     servers_[static_cast<std::size_t>(i)] =
         std::make_unique<http::Server>(loop, telemetry_, server_metrics_, snapshot, limit_);
   });
@@ -221,7 +227,10 @@ Result<void> Web::update(http::SnapshotPtr snapshot, std::string& why) {
   cache_->configure(conf.cache);
   routes_.show(conf.routes);
   set_limits(conf);
-  workers_.on_each([&](int i) { servers_[static_cast<std::size_t>(i)]->update(snapshot); });
+  workers_.on_each([&](int i) {
+    servers_[static_cast<std::size_t>(i)]->update(snapshot);
+    origins_.keep_warm(workers_.worker(i), warm_);
+  });
   for (auto& listening : listening_) {
     if (std::find(kept.begin(), kept.end(), listening.get()) != kept.end()) {
       next.push_back(std::move(listening));
@@ -260,6 +269,7 @@ void Web::stop_accepting(bool take_waiting) {
 void Web::drain(Duration grace) {
   workers_.on_each([&](int i) {
     servers_[static_cast<std::size_t>(i)]->drain(grace);
+    origins_.keep_warm(workers_.worker(i), {});
     origins_.of(workers_.worker(i)).retire();
   });
 }

@@ -93,6 +93,7 @@ class Web {
   std::shared_ptr<net::TlsServer> built_tls_;
   std::shared_ptr<net::ConnectionLimit> limit_ = std::make_shared<net::ConnectionLimit>();
   std::vector<std::unique_ptr<Listening>> listening_;
+  std::vector<std::shared_ptr<proxy::Forward>> warm_;   // whose pools keep connections warm
   std::vector<std::unique_ptr<http::Server>> servers_;  // one per worker
   bool started_ = false;
 };

@@ -62,6 +62,9 @@ class Backend {
   // What a reload may change.
   void configure(const conf::Backend& conf, const HealthPolicy& policy);
   std::uint32_t weight() const noexcept { return weight_.load(std::memory_order_relaxed); }
+  // 0 is used first; those of higher levels stand in when nobody of a lower one works.
+  std::uint32_t level() const noexcept { return level_.load(std::memory_order_relaxed); }
+  void set_level(std::uint32_t level) noexcept { level_.store(level, std::memory_order_relaxed); }
   std::uint32_t max_connections() const noexcept { return max_connections_.load(std::memory_order_relaxed); }
 
   // Any thread.
@@ -130,7 +133,7 @@ class Backend {
   std::atomic<bool> attention_{false};     // a success matters: there were failures, or the door is half open
   std::atomic<Time::rep> trial_since_{0};  // 0: no trial is under way
   std::atomic<Time::rep> back_since_{0};   // when it came up again; 0: it was never down
-  std::atomic<std::uint32_t> weight_{1}, max_connections_{0};
+  std::atomic<std::uint32_t> weight_{1}, max_connections_{0}, level_{0};
 
   // The last announcement.
   std::atomic<Time::rep> heard_{0};  // 0: never

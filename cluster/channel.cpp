@@ -188,6 +188,7 @@ void Channel::announce() {
   r.speed = start_up_speed();
   r.interval_ms = static_cast<std::uint32_t>(std::clamp<std::int64_t>(conf_.interval.count(), 1, 3'600'000));
   r.version = base::kVersion;
+  for (const auto& what : conf_.serves) r.serves += (r.serves.empty() ? "" : ",") + what;
   if (cluster_) cluster_->describe_self(r);
   if (options_.fill) options_.fill(r);
 

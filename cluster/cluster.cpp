@@ -63,7 +63,37 @@ Cluster::~Cluster() {
   for (const char* name : {"pools", "nodes", "drain", "undrain", "maintenance"}) telemetry_.status.remove(name);
 }
 
+// The backends of a pool, those of before where they are the same.
+std::vector<std::shared_ptr<Backend>> Cluster::list_of(const conf::Pool& pool, const Sources& sources,
+                                                       const std::vector<std::shared_ptr<Backend>>& before) {
+  const auto policy = policy_of(pool);
+  std::vector<std::shared_ptr<Backend>> list;
+  const auto add = [&](const conf::Backend& b, std::uint32_t level) {
+    const auto twin = [&](const auto& other) { return other->name() == name_of_backend(b); };
+    if (std::any_of(list.begin(), list.end(), twin)) return;
+    const auto same = std::find_if(before.begin(), before.end(), [&](const auto& old) {
+      return old->pool() == pool.name && old->name() == name_of_backend(b) && old->address() == b.address &&
+             old->node() == b.node;
+    });
+    if (same != before.end()) {
+      (*same)->configure(b, policy);
+      list.push_back(*same);
+    } else {
+      list.push_back(std::make_shared<Backend>(pool.name, b, policy, telemetry_));
+    }
+    list.back()->set_level(level);
+  };
+  for (const auto& b : pool.backends) {
+    if (!is_srv(b)) add(b, 0);
+  }
+  for (const auto& [source, members] : sources) {
+    for (const auto& member : members) add(member.conf, member.level);
+  }
+  return list;
+}
+
 Result<void> Cluster::apply(const conf::Conf& conf, Time now, std::string& why) {
+  const std::scoped_lock building(build_mutex_);
   std::vector<Chain> chains;
   std::vector<std::shared_ptr<const net::TlsClient>> clients;
   for (const auto& pool : conf.pools) {
@@ -89,35 +119,40 @@ Result<void> Cluster::apply(const conf::Conf& conf, Time now, std::string& why) 
   }
   const auto before = backends();
   Pools next;
+  std::map<std::string, Moving, std::less<>> moving;
   std::vector<std::shared_ptr<Backend>> kept;
   for (std::size_t i = 0; i < conf.pools.size(); ++i) {
     const auto& pool = conf.pools[i];
-    const auto policy = policy_of(pool);
-    std::vector<std::shared_ptr<Backend>> list;
-    for (const auto& b : pool.backends) {
-      const auto same = std::find_if(before.begin(), before.end(), [&](const auto& old) {
-        return old->pool() == pool.name && old->name() == name_of_backend(b) && old->address() == b.address &&
-               old->node() == b.node;
-      });
-      if (same != before.end()) {
-        (*same)->configure(b, policy);
-        list.push_back(*same);
-        kept.push_back(*same);
-      } else {
-        list.push_back(std::make_shared<Backend>(pool.name, b, policy, telemetry_));
+    const bool moves = !pool.from_agents.empty() || std::any_of(pool.backends.begin(), pool.backends.end(), is_srv);
+    Moving now_moving;
+    if (moves) {
+      now_moving = {pool, chains[i], {}, std::make_shared<Seat>()};
+      const std::scoped_lock lock(mutex_);
+      if (const auto old = moving_.find(pool.name); old != moving_.end()) {
+        now_moving.seat = old->second.seat;
+        now_moving.members = old->second.members;
+        std::erase_if(now_moving.members, [&](const auto& source) {  // what nobody asks for any more
+          if (source.first == "agents") return pool.from_agents != old->second.conf.from_agents;
+          return std::none_of(pool.backends.begin(), pool.backends.end(),
+                              [&](const conf::Backend& b) { return b.address == source.first; });
+        });
       }
     }
+    auto list = list_of(pool, now_moving.members, before);
+    kept.insert(kept.end(), list.begin(), list.end());
     next[pool.name] = std::make_shared<Pool>(pool, std::move(chains[i]), std::move(list), self_, std::move(clients[i]));
+    if (moves) moving[pool.name] = std::move(now_moving);
   }
   max_age_.store(Duration(conf.cluster.max_age).count(), std::memory_order_relaxed);
   {
     const std::scoped_lock lock(mutex_);
     pools_ = std::move(next);
+    moving_ = std::move(moving);
+    for (auto& [name, one] : moving_) one.seat->set(pools_[name]);
     for (const auto& old : before) {
       if (std::find(kept.begin(), kept.end(), old) == kept.end()) retired_.push_back({old, now});
     }
   }
-  if (on_change_) on_change_();
   return {};
 }
 

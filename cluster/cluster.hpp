@@ -21,6 +21,7 @@
 
 #include "base/telemetry.hpp"
 #include "cluster/backend.hpp"
+#include "cluster/members.hpp"
 #include "cluster/pool.hpp"
 #include "cluster/stats.hpp"
 #include "cluster/table.hpp"
@@ -42,6 +43,7 @@ class Cluster {
   // Any thread.
   std::shared_ptr<Pool> pool(std::string_view name) const;  // null: no such pool
   std::vector<std::shared_ptr<Pool>> pools() const;
+  std::shared_ptr<Seat> seat(std::string_view pool) const;  // null: its members are fixed
   std::vector<std::shared_ptr<Backend>> backends() const;
   const NodeTable& nodes() const noexcept { return nodes_; }
   const std::string& self() const noexcept { return self_; }
@@ -59,17 +61,33 @@ class Cluster {
   Refusal admit(const Envelope& envelope, WallTime wall, Time now) { return nodes_.admit(envelope, wall, now); }
   void heard(const LoadRecord& record, const base::Endpoint& from, bool self, Time now);
   void tick(Time now);  // about ten times a second
+  // Members that come and go, from one source (an SRV name, "agents"). True: the pool has changed, and there is a new
+  // Pool for it. Backends that stay keep their state.
+  bool set_members(const std::string& pool, const std::string& source, Members members, Time now);
+  bool follow_agents(Time now);  // likewise, for all pools that take agents in
+  struct SrvRow {
+    std::string pool;
+    conf::Backend row;
+  };
+  std::vector<SrvRow> srv_rows() const;
   // Requests of this node's own proxy, for its announcement: inflight, served, service_us.
   void describe_self(LoadRecord& record) const;
 
   // Any thread. Errc::not_found with a sentence.
   Result<void> order(std::string_view pool, std::string_view backend, Order order, std::string& why);
 
-  // Called on the control thread after every apply(): the checker and the resolver follow the new list.
-  void on_change(std::function<void()> f) { on_change_ = std::move(f); }
-
  private:
   using Pools = std::map<std::string, std::shared_ptr<Pool>, std::less<>>;
+  using Sources = std::map<std::string, Members, std::less<>>;
+  // What a pool whose members come and go is made of.
+  struct Moving {
+    conf::Pool conf;
+    Chain chain;
+    Sources members;
+    std::shared_ptr<Seat> seat;
+  };
+  std::vector<std::shared_ptr<Backend>> list_of(const conf::Pool& pool, const Sources& sources,
+                                                const std::vector<std::shared_ptr<Backend>>& before);
   void add_status();
   std::string pools_json() const;
   std::string nodes_json() const;
@@ -79,10 +97,11 @@ class Cluster {
   NodeTable nodes_;
   std::atomic<Duration::rep> max_age_{Duration(5s).count()};
   base::Counter& nodes_gauge_;
-  std::function<void()> on_change_;
 
+  std::mutex build_mutex_;    // one builds pools at a time; taken before mutex_, held while they are built
   mutable std::mutex mutex_;  // guards what follows; held for a look-up or to copy the list
   Pools pools_;
+  std::map<std::string, Moving, std::less<>> moving_;
   // Backends that the configuration no longer names, until nothing is in flight for kRetireAfter.
   struct Retired {
     std::shared_ptr<Backend> backend;

@@ -18,10 +18,11 @@ Scheduler scheduler_named(std::string_view name) noexcept {
   return found == kSchedulers.end() ? Scheduler::round_robin : static_cast<Scheduler>(found - kSchedulers.begin());
 }
 
-constexpr int kDraws = 8;                 // random places that are looked at before every one is
-constexpr std::uint32_t kSampled = 32;    // of a large pool, for least_connections
-constexpr std::int64_t kRetryFloor = 10;  // a second and worker, whatever the budget says
-constexpr std::int64_t kRetryDepth = 10;  // seconds of floor, or requests' worth, that may be saved up
+constexpr int kDraws = 8;                   // random places that are looked at before every one is
+constexpr std::uint32_t kSampled = 32;      // of a large pool, for least_connections
+constexpr std::int64_t kRetryFloor = 10;    // a second and worker, whatever the budget says
+constexpr std::int64_t kHedgeDepth = 1000;  // ten second requests may be saved up
+constexpr std::int64_t kRetryDepth = 10;    // seconds of floor, or requests' worth, that may be saved up
 
 }  // namespace
 
@@ -147,10 +148,22 @@ bool Pool::takes(const Backend& b, std::span<const Backend* const> tried, Time n
   const auto state = b.state();
   if (state != State::up && !(state == State::half_open && b.trial_free(now))) return false;
   if (b.weight() == 0 || std::find(tried.begin(), tried.end(), &b) != tried.end()) return false;
+  if (const auto level = b.level(); level > 0 && level > level_now(tried, now)) return false;
   const auto limit = b.max_connections();
   if (limit == 0 || b.inflight() < limit) return true;
   full = true;
   return false;
+}
+
+std::uint32_t Pool::level_now(std::span<const Backend* const> tried, Time now) const noexcept {
+  std::uint32_t least = UINT32_MAX;
+  for (const auto& b : backends_) {
+    const auto state = b->state();
+    const bool works = state == State::up || (state == State::half_open && b->trial_free(now));
+    if (!works || b->weight() == 0 || b->level() >= least) continue;
+    if (std::find(tried.begin(), tried.end(), b.get()) == tried.end()) least = b->level();
+  }
+  return least;
 }
 
 // While a backend is eased in, it lets part of its turns pass.
@@ -259,6 +272,15 @@ void Pool::count_request() noexcept {
   const auto lock = base::this_slot == 0 ? std::unique_lock(mine.mutex) : std::unique_lock<std::mutex>();
   const std::int64_t most = kRetryDepth * std::max<std::int64_t>(100 * kRetryFloor, conf_.retry_budget * 10);
   mine.retries = std::min(most, mine.retries + conf_.retry_budget);
+  mine.hedges = std::min<std::int64_t>(kHedgeDepth, mine.hedges + conf_.hedge_budget);
+}
+
+bool Pool::take_hedge() noexcept {
+  auto& mine = turn();
+  const auto lock = base::this_slot == 0 ? std::unique_lock(mine.mutex) : std::unique_lock<std::mutex>();
+  if (mine.hedges < 100) return false;
+  mine.hedges -= 100;
+  return true;
 }
 
 bool Pool::take_retry(Time now) noexcept {
@@ -284,6 +306,7 @@ bool Pool::gather(Candidates& c, std::span<const Backend* const> tried, bool pan
     if (!wanted || b.weight() == 0) continue;
     if (b.needs_resolving() && panic && !b.endpoint()) continue;
     if (std::find(tried.begin(), tried.end(), &b) != tried.end()) continue;
+    if (const auto level = b.level(); !panic && level > 0 && level > level_now(tried, now)) continue;
     const auto limit = b.max_connections();
     if (limit != 0 && b.inflight() >= limit) {
       room = false;

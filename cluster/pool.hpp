@@ -2,7 +2,8 @@
 // the schedulers; a reload makes a new Pool that shares the Backend objects of the old one. Whoever serves a request
 // keeps its shared_ptr<Pool> (with its configuration) until the request ends.
 //
-// Who may be chosen: state up, or half-open with its one trial free; not tried before; below its max_connections.
+// Who may be chosen: state up, or half-open with its one trial free; not tried before; below its max_connections; of a
+// level above 0 (SRV's priority) only while nobody of a lower one works.
 // Panic rule: when nobody is left because all are down or ejected, all of them may be chosen (being wrong about all of
 // them is likelier than all being dead, and a refused connection costs nobody anything). Draining and maintenance are
 // orders and stay obeyed.
@@ -122,6 +123,8 @@ class Pool {
   // One retry more within retry_budget percent of the requests (and a few a second in any case)? Takes it.
   bool take_retry(Time now) noexcept;
   void count_request() noexcept;
+  // One second request more within hedge_budget percent of the requests? Takes it.
+  bool take_hedge() noexcept;
 
  private:
   friend class InFlight;
@@ -131,6 +134,7 @@ class Pool {
     std::vector<std::int64_t> current;
     std::size_t at = 0;                        // in turns_
     std::int64_t retries = 0, retried_at = 0;  // budget in hundredths; the second it was last topped up
+    std::int64_t hedges = 0;                   // budget in hundredths
     Random random;
     std::mutex mutex;  // held for one choice, by slot 0 only
   };
@@ -138,6 +142,8 @@ class Pool {
   static constexpr std::size_t kListed = 32;
   Turn& turn();
   bool takes(const Backend& b, std::span<const Backend* const> tried, Time now, bool& full) const noexcept;
+  // The least level of those that could have this request: those of higher ones only stand in.
+  std::uint32_t level_now(std::span<const Backend* const> tried, Time now) const noexcept;
   bool eased(const Backend& b, Random& random, Time now) const noexcept;
   Backend* by_turn(Turn& t, std::span<const Backend* const> tried, Time now, bool& full) const;
   Backend* by_draw(Turn& t, std::span<const Backend* const> tried, Time now, bool& full) const;
@@ -162,6 +168,27 @@ class Pool {
   mutable std::atomic<std::int64_t> inflight_{0};  // kept for the scheduler hash only
   // A worker makes its own on first use and is alone in reading it afterwards.
   std::array<std::unique_ptr<Turn>, base::kMaxSlots> turns_;
+};
+
+// Where the newest of a pool's forms is found while its members come and go. Any thread.
+class Seat {
+ public:
+  std::uint64_t version() const noexcept { return version_.load(std::memory_order_acquire); }
+  std::shared_ptr<Pool> take(std::uint64_t& version) const {
+    const std::scoped_lock lock(mutex_);
+    version = this->version();
+    return pool_;
+  }
+  void set(std::shared_ptr<Pool> pool) {
+    const std::scoped_lock lock(mutex_);
+    pool_.swap(pool);
+    version_.fetch_add(1, std::memory_order_release);
+  }
+
+ private:
+  mutable std::mutex mutex_;  // guards pool_; held for a copy
+  std::atomic<std::uint64_t> version_{0};
+  std::shared_ptr<Pool> pool_;
 };
 
 }  // namespace genkan::cluster

@@ -7,11 +7,11 @@ namespace genkan::cluster {
 
 namespace {
 constexpr Duration kTick = 100ms;
-constexpr Duration kResolveEvery = 5s;  // the resolver's cache answers until the record's TTL is over
+constexpr Duration kResolveEvery = 1s;  // the resolver's cache answers until the record's TTL is over
 
 bool same(const conf::Cluster& a, const conf::Cluster& b) {
   const auto all = [](const conf::Cluster& c) {
-    return std::tie(c.enabled, c.key, c.multicast, c.interface, c.listen, c.peers, c.ttl, c.interval);
+    return std::tie(c.enabled, c.key, c.multicast, c.interface, c.listen, c.peers, c.ttl, c.interval, c.serves);
   };
   return all(a) == all(b);
 }
@@ -76,6 +76,7 @@ void Service::stop() {
 void Service::on_timer() noexcept {
   const auto now = Clock::now();
   cluster_.tick(now);
+  if (cluster_.follow_agents(now)) members_changed();
   if (now >= next_resolve_) resolve_backends();
   loop_.wheel().arm(*this, loop_.now() + kTick);
 }
@@ -83,8 +84,31 @@ void Service::on_timer() noexcept {
 void Service::resolve_backends() {
   next_resolve_ = Clock::now() + kResolveEvery;
   if (!resolver_) return;
+  for (auto& row : cluster_.srv_rows()) net::spawn(loop_, resolve_srv(alive_, std::move(row)));
   for (const auto& backend : cluster_.backends()) {
     if (backend->needs_resolving()) net::spawn(loop_, resolve(alive_, backend));
+  }
+}
+
+// New members are checked and resolved at once.
+void Service::members_changed() {
+  checker_.refresh();
+  if (!resolver_) return;
+  for (const auto& backend : cluster_.backends()) {
+    if (backend->needs_resolving() && !backend->endpoint()) net::spawn(loop_, resolve(alive_, backend));
+  }
+}
+
+net::Task<void> Service::resolve_srv(std::shared_ptr<Service*> self, Cluster::SrvRow row) {
+  auto asked = (*self)->resolver_->srv(srv_name(row.row));
+  const auto found = co_await asked;
+  if (!*self) co_return;
+  if (!found && found.error() != Errc::not_found) co_return;  // as below: those of before stay
+  Members members;
+  if (found) members = srv_members(row.row, found->records);
+  Service& service = **self;
+  if (service.cluster_.set_members(row.pool, row.row.address, std::move(members), Clock::now())) {
+    service.members_changed();
   }
 }
 

@@ -25,18 +25,20 @@ enum Type : std::uint8_t {
   flags,
   interval,
   version,
+  serves,
   count,
 };
 constexpr std::uint64_t kDraining = 1;
 constexpr std::size_t kMaxText = 128;
+constexpr std::size_t kMaxServes = 512;
 constexpr std::uint64_t kMax32 = std::numeric_limits<std::uint32_t>::max();
 
 bool printable(std::string_view text) noexcept {
   return std::all_of(text.begin(), text.end(), [](char c) { return c > 0x20 && c < 0x7f; });
 }
 
-bool read_text(std::string_view value, std::string& out) {
-  if (value.size() > kMaxText || !printable(value)) return false;
+bool read_text(std::string_view value, std::string& out, std::size_t most = kMaxText) {
+  if (value.size() > most || !printable(value)) return false;
   out = value;
   return true;
 }
@@ -95,6 +97,8 @@ bool read_field(std::uint8_t type, std::string_view value, LoadRecord& r) {
       return read_number(value, 1, 3'600'000, r.interval_ms);
     case Type::version:
       return read_text(value, r.version);
+    case Type::serves:
+      return read_text(value, r.serves, kMaxServes);
     default:
       return true;
   }
@@ -120,6 +124,7 @@ std::string encode_load(const LoadRecord& r) {
   out.number(Type::flags, r.draining ? kDraining : 0);
   out.number(Type::interval, r.interval_ms);
   if (!r.version.empty()) out.text(Type::version, std::string_view(r.version).substr(0, kMaxText));
+  if (!r.serves.empty() && r.serves.size() <= kMaxServes) out.text(Type::serves, r.serves);
   return out.bytes();
 }
 

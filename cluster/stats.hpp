@@ -32,6 +32,7 @@ struct LoadRecord {
   std::uint32_t interval_ms = 1000;    // how often the node announces
   bool draining = false;               // asks to get nothing new
   std::string version;                 // of Genkan
+  std::string serves;                  // "web:8080,api:192.0.2.7:80": what it is a backend for
 };
 
 std::string encode_load(const LoadRecord& record);

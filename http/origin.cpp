@@ -72,6 +72,7 @@ net::Task<OriginPool::Answer> OriginPool::exchange_h1(std::unique_ptr<OriginConn
   OriginConnection* raw = connection.release();
   if (ok) {
     answer.response.head = raw->head();
+    answer.short_and_cut = raw->short_and_cut();
     answer.response.body.reset(raw);
   } else {
     raw->abandon();
@@ -149,6 +150,7 @@ net::Task<OriginPool::Answer> OriginPool::exchange_h2(Request& request, OriginTo
   const bool ok = co_await stream->exchange(target, host, replay, answer.failure);
   if (ok) {
     answer.response.head = stream->head();
+    answer.short_and_cut = stream->short_and_cut();
     answer.response.body.reset(stream);
   } else {
     stream->abandon();

@@ -62,12 +62,15 @@ class OriginSession;
 
 class OriginPool {
  public:
+  static constexpr std::size_t kShort = 16 * 1024;
+
   explicit OriginPool(net::Loop& loop);
   ~OriginPool();  // nothing may be in use
 
   struct Answer {
     Response response;  // head == nullptr: it failed
     OriginFailure failure;
+    bool short_and_cut = false;  // the content is at most kShort bytes, and a part of them is not here yet
     bool ok() const noexcept { return response.head != nullptr; }
   };
 

@@ -1,5 +1,6 @@
 #include "proxy/forward.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 
@@ -9,6 +10,7 @@
 #include "net/loop.hpp"
 #include "net/proxy_protocol.hpp"
 #include "net/tls_stream.hpp"
+#include "proxy/hedge.hpp"
 
 namespace genkan::proxy {
 namespace {
@@ -60,18 +62,66 @@ void write_forwarded(const http::Request& r, std::string& out) {
   out += '"';
 }
 
+// A content that was read to its end. What it came from holds the head.
+class HeldBody final : public http::Body {
+ public:
+  HeldBody(std::string text, http::BodyPtr inner) : text_(std::move(text)), inner_(std::move(inner)) {}
+  bool poll(Result<http::Chunk>& out) override {
+    out = http::Chunk{done_ ? std::string_view() : std::string_view(text_), true};
+    done_ = true;
+    return true;
+  }
+  net::Task<Result<http::Chunk>> fetch() override { co_return http::Chunk{{}, true}; }
+  std::optional<std::uint64_t> length() const override { return text_.size(); }
+  const http::Fields* trailers() const override { return inner_->trailers(); }
+
+ private:
+  std::string text_;
+  http::BodyPtr inner_;
+  bool done_ = false;
+};
+
 }  // namespace
 
 void OriginPools::open(net::Loop& loop) {
   pools_[static_cast<std::size_t>(loop.slot())] = std::make_unique<http::OriginPool>(loop);
 }
-void OriginPools::close(net::Loop& loop) { pools_[static_cast<std::size_t>(loop.slot())].reset(); }
+void OriginPools::close(net::Loop& loop) {
+  warmers_[static_cast<std::size_t>(loop.slot())].reset();
+  pools_[static_cast<std::size_t>(loop.slot())].reset();
+}
+
+// Looks twice a second.
+struct OriginPools::Warmer final : net::Timer {
+  explicit Warmer(net::Loop& l) : loop(l) {}
+  ~Warmer() { loop.wheel().cancel(*this); }
+  void on_timer() noexcept override {
+    for (const auto& forward : forwards) forward->keep_warm(loop);
+    if (!forwards.empty()) loop.wheel().arm(*this, loop.now() + std::chrono::milliseconds(500));
+  }
+  net::Loop& loop;
+  std::vector<std::shared_ptr<Forward>> forwards;
+};
+
+OriginPools::OriginPools() = default;
+OriginPools::~OriginPools() = default;
+
+void OriginPools::keep_warm(net::Loop& loop, std::vector<std::shared_ptr<Forward>> forwards) {
+  auto& mine = warmers_[static_cast<std::size_t>(loop.slot())];
+  if (!mine && forwards.empty()) return;
+  if (!mine) mine = std::make_unique<Warmer>(loop);
+  mine->forwards = std::move(forwards);
+  loop.wheel().cancel(*mine);
+  mine->on_timer();
+}
 
 ForwardMetrics::ForwardMetrics(base::Metrics& m)
     : retries(m.counter("genkan_proxy_retries_total", "Requests sent to a backend once more")),
       no_backend(m.counter("genkan_proxy_no_backend_total", "Requests for which no backend was left")),
       no_room(m.counter("genkan_proxy_no_descriptor_total", "Requests answered 503 because no descriptor was left")),
-      failures(m.counter("genkan_proxy_failures_total", "Requests answered with 502 or 504")) {}
+      failures(m.counter("genkan_proxy_failures_total", "Requests answered with 502 or 504")),
+      hedges(m.counter("genkan_proxy_hedges_total", "Slow requests that were sent to a second backend as well")),
+      hedges_won(m.counter("genkan_proxy_hedges_won_total", "Those that the second backend answered first")) {}
 
 // Stays with the request until its last byte, then tells the backend's statistics how it went.
 struct Forward::Flight {
@@ -108,6 +158,7 @@ Forward::Forward(std::shared_ptr<cluster::Pool> pool, OriginPools& origins, base
   limits_.h2 = conf.protocol == "h2";
   limits_.settle = conf.protocol == "auto" && pool_->tls();
   limits_.max_pending = conf.max_pending;
+  hedges_ = conf.hedge_percentile > 0 || conf.hedge_after.count() > 0;
   send_proxy_ = conf.send_proxy == "v1" ? 1 : conf.send_proxy == "v2" ? 2 : 0;
   limits_.body_timeout = options_.body_timeout;
   limits_.tunnel_timeout = options_.tunnel_timeout;
@@ -116,7 +167,7 @@ Forward::Forward(std::shared_ptr<cluster::Pool> pool, OriginPools& origins, base
   via_1_0_ = "1.0 " + options_.server_name;
   via_2_0_ = "2.0 " + options_.server_name;
   if (pool_->scheduler() == cluster::Scheduler::hash) key_ = PoolKey::parse(conf.hash_key);
-  if (!conf.sticky_cookie.empty()) {
+  if (!conf.sticky_cookie.empty() && !options_.seat) {
     sticky_ = std::make_unique<Sticky>(*pool_, conf.sticky_cookie, options_.sticky_key, conf.sticky_max_age);
   }
   for (const auto& what : conf.retry_on) {
@@ -197,17 +248,39 @@ net::Task<Result<http::Response>> Forward::handle(http::Request& r) {
   return serve(r);
 }
 
-cluster::RequestFacts Forward::facts_of(const http::Request& r) const {
+Forward::Local& Forward::local(net::Loop& loop) {
+  auto& mine = locals_[static_cast<std::size_t>(loop.slot())];
+  if (!mine) mine = std::make_unique<Local>();
+  return *mine;
+}
+
+// The pool with the members of this moment, where they come and go; null: the one of the configuration.
+std::shared_ptr<cluster::Pool> Forward::members(net::Loop& loop, const Sticky*& sticky) {
+  sticky = sticky_.get();
+  if (!options_.seat) return nullptr;
+  Local& mine = local(loop);
+  if (!mine.pool || mine.version != options_.seat->version()) {
+    mine.pool = options_.seat->take(mine.version);
+    const conf::Pool& conf = pool_->conf();
+    if (!conf.sticky_cookie.empty()) {
+      mine.sticky = std::make_unique<Sticky>(*mine.pool, conf.sticky_cookie, options_.sticky_key, conf.sticky_max_age);
+    }
+  }
+  sticky = mine.sticky.get();
+  return mine.pool;
+}
+
+cluster::RequestFacts Forward::facts_of(const http::Request& r, const Sticky* sticky) const {
   cluster::RequestFacts facts{.now = r.loop.now()};
   if (key_) facts.key = key_->of(r);
-  if (sticky_) facts.preferred = sticky_->find(r);
+  if (sticky) facts.preferred = sticky->find(r);
   facts.may_panic = !options_.fallback;
   return facts;
 }
 
 Queue* Forward::queue(net::Loop& loop) {
   if (pool_->conf().queue == 0) return nullptr;
-  auto& mine = queues_[static_cast<std::size_t>(loop.slot())];
+  auto& mine = local(loop).queue;
   if (!mine) mine = std::make_unique<Queue>(loop);
   return mine.get();
 }
@@ -225,7 +298,9 @@ net::Task<cluster::Choice> Forward::wait_in_line(http::Request& r, cluster::Requ
     if (r.informer && r.informer->gone()) co_return choice;
     if (!place.first()) continue;
     facts.now = r.loop.now();
-    choice = pool_->pick(facts, tried);
+    const Sticky* sticky = nullptr;
+    const auto present = members(r.loop, sticky);
+    choice = (present ? *present : *pool_).pick(facts, tried);
     if (choice.why.kind != cluster::Why::Kind::full) co_return choice;
   }
   co_return choice;
@@ -233,22 +308,25 @@ net::Task<cluster::Choice> Forward::wait_in_line(http::Request& r, cluster::Requ
 
 net::Task<Result<http::Response>> Forward::serve(http::Request& r) {
   const std::string_view target = r.origin_target();
-  const std::string_view host = options_.host.empty() ? r.authority : std::string_view(options_.host);
   http::OriginPool& origins = origins_.of(r.loop);
   http::OriginPool::Replay replay;
   std::array<const cluster::Backend*, kMaxTries> tried{};
   std::size_t tried_count = 0;
   bool fresh = false, made_room = false;
-  cluster::RequestFacts facts = facts_of(r);
+  const Sticky* sticky = nullptr;
+  const std::shared_ptr<cluster::Pool> present = members(r.loop, sticky);
+  cluster::Pool& pool = present ? *present : *pool_;
+  cluster::RequestFacts facts = facts_of(r, sticky);
   cluster::Choice choice;
   Queue* const line = queue(r.loop);
   pool_->count_request();
+  const auto hedge = hedge_delay(r);
   for (;;) {
     const Tried before = Tried(tried).first(tried_count);
     if (!fresh) {
       facts.now = r.loop.now();
       const bool others_wait = line && line->size() > 0;
-      if (!others_wait) choice = pool_->pick(facts, before);
+      if (!others_wait) choice = pool.pick(facts, before);
       if (others_wait || choice.why.kind == cluster::Why::Kind::full) choice = co_await wait_in_line(r, facts, before);
     }
     cluster::Backend* backend = choice.backend();
@@ -264,21 +342,40 @@ net::Task<Result<http::Response>> Forward::serve(http::Request& r) {
     if (r.tries == 0) r.wait_time = r.loop.now() - r.started;
     ++r.tries;
     http::OriginPool::Answer answer;
-    if (http::OriginTo to; address(*backend, r, to)) {
-      const std::string_view send_host = host.empty() ? std::string_view(backend->address()) : host;
-      answer = co_await origins.exchange(r, to, target, send_host, limits_, replay, fresh);
-    } else {
+    const Time asked = r.loop.now();
+    http::OriginTo to;
+    if (!address(*backend, &r, to)) {
       answer.failure.error = Errc::not_found;
+    } else if (hedge) {
+      answer = co_await hedged(r, choice, std::move(to), target, *hedge, fresh, facts, before);
+      backend = choice.backend();
+      r.backend = backend->name();
+      if (answer.ok()) local(r.loop).head_time.add(r.loop.now() - asked);
+    } else {
+      answer = co_await origins.exchange(r, to, target, host_for(r, *backend), limits_, replay, fresh);
+    }
+    // What a backend that dies between head and content leaves can still be asked for elsewhere.
+    if (answer.ok() && answer.short_and_cut && retries_broken_ && http::is_idempotent(r.method) &&
+        !answer.failure.content_lost && r.tries <= static_cast<int>(pool_->conf().retries)) {
+      const auto whole = co_await await_end(answer.response);
+      if (!whole) {
+        answer.response.body.reset();
+        answer.response.head = nullptr;
+        answer.failure.stage = Stage::head;
+        answer.failure.error = whole.error();
+        answer.failure.reused = false;
+        answer.failure.clients_fault = r.informer && r.informer->gone();
+      }
     }
     if (answer.ok()) {
       const bool again = !answer.failure.content_lost && tried_count < kMaxTries &&
                          status_is_retried(r, *answer.response.head, before);
       if (!again) {
         r.backend_time = r.loop.now() - r.started;
-        Flight flight{pool_, line, std::move(choice.flight), r.started};
+        Flight flight{present ? present : pool_, line, std::move(choice.flight), r.started};
         r.attachment.emplace(std::move(flight));
         append(answer.response.head->fields, FieldId::via, via_);
-        if (sticky_) sticky_->mark(r, *backend, *answer.response.head);
+        if (sticky) sticky->mark(r, *backend, *answer.response.head);
         co_return std::move(answer.response);
       }
       telemetry_.log.warning(
@@ -312,7 +409,7 @@ net::Task<Result<http::Response>> Forward::serve(http::Request& r) {
     }
     const std::string what = failure.why.empty() ? failure.error.message() : failure.why;
     // Everybody was tried: the first failure is what the client should hear.
-    retry = retry && tried_count + 1 < std::min(kMaxTries, pool_->backends().size()) && pool_->take_retry(r.loop.now());
+    retry = retry && tried_count + 1 < std::min(kMaxTries, pool.backends().size()) && pool_->take_retry(r.loop.now());
     choice.flight.finish(failure.busy                      ? cluster::Outcome::neutral
                          : failure.stage == Stage::connect ? cluster::Outcome::connect_failed
                                                            : cluster::Outcome::broken);
@@ -326,8 +423,21 @@ net::Task<Result<http::Response>> Forward::serve(http::Request& r) {
   }
 }
 
+// Reads a short content to its end, so that a break comes before anything has left. It is handed out in one piece.
+net::Task<Result<void>> Forward::await_end(http::Response& response) {
+  std::string text;
+  Result<http::Chunk> chunk = http::Chunk{};
+  while (!chunk->last) {
+    if (!response.body->poll(chunk)) chunk = co_await response.body->fetch();
+    if (!chunk) co_return chunk.error();
+    text += chunk->data;
+  }
+  response.body.reset(new HeldBody(std::move(text), std::move(response.body)));
+  co_return Result<void>();
+}
+
 // Where the request goes at this backend; false: its name is not resolved.
-bool Forward::address(cluster::Backend& backend, const http::Request& r, http::OriginTo& out) const {
+bool Forward::address(cluster::Backend& backend, const http::Request* r, http::OriginTo& out) const {
   if (const base::Endpoint* fixed = backend.fixed_endpoint()) {
     out.address = *fixed;
   } else if (auto resolved = backend.endpoint()) {
@@ -340,7 +450,7 @@ bool Forward::address(cluster::Backend& backend, const http::Request& r, http::O
     out.tls = pool_->tls();
     out.tls_name = pool_->tls_name(backend);
   }
-  if (send_proxy_ != 0) out.preface = net::write_proxy_header(send_proxy_, r.client, r.local);
+  if (send_proxy_ != 0 && r) out.preface = net::write_proxy_header(send_proxy_, r->client, r->local);
   return true;
 }
 
@@ -351,6 +461,68 @@ http::Response Forward::no_room(http::Request& r, const http::OriginFailure& fai
   http::Response response = http::error_page(r, 503, "The server has too much to do at the moment.");
   response.head->fields.add(FieldId::retry_after, "1");
   return response;
+}
+
+std::string_view Forward::host_for(const http::Request& r, const cluster::Backend& backend) const noexcept {
+  if (!options_.host.empty()) return options_.host;
+  return r.authority.empty() ? std::string_view(backend.address()) : r.authority;
+}
+
+// After how long a second backend is asked; none: never. What may be repeated without harm, and has nothing to send.
+std::optional<Duration> Forward::hedge_delay(const http::Request& r) const {
+  if (!hedges_ || !http::is_safe(r.method) || r.body || !r.upgrade.empty()) return std::nullopt;
+  const conf::Pool& conf = pool_->conf();
+  std::optional<Duration> delay;
+  if (conf.hedge_after.count() > 0) delay = conf.hedge_after;
+  if (conf.hedge_percentile == 0) return delay;
+  const auto& mine = locals_[static_cast<std::size_t>(r.loop.slot())];
+  const auto usual = mine ? mine->head_time.at(conf.hedge_percentile) : std::nullopt;
+  if (!usual) return delay ? delay : Duration::max();  // measured, not hedged yet
+  return delay ? std::max(*delay, *usual) : *usual;
+}
+
+// An exchange with a second one beside it when it is slow. `choice` is then that of the winner.
+net::Task<http::OriginPool::Answer> Forward::hedged(http::Request& r, cluster::Choice& choice, http::OriginTo to,
+                                                    std::string_view target, Duration delay, bool fresh,
+                                                    cluster::RequestFacts facts, Tried tried) {
+  const Sticky* sticky = nullptr;
+  auto present = members(r.loop, sticky);
+  if (!present) present = pool_;
+  std::array<const cluster::Backend*, kMaxTries + 1> seen{};
+  std::copy(tried.begin(), tried.end(), seen.begin());
+  seen[tried.size()] = choice.backend();
+  const auto race = std::make_shared<Race>(r, std::string(target), present, origins_.of(r.loop), limits_);
+  race->start(std::move(choice), std::move(to), std::string(host_for(r, *seen[tried.size()])), fresh);
+  const Time due = delay == Duration::max() ? Time::max() : r.loop.now() + delay;
+  co_await race->wait(due);
+  bool second = false;
+  if (!race->decided() && !race->client_gone()) {
+    facts.now = r.loop.now();
+    facts.preferred = nullptr;
+    facts.may_panic = false;
+    cluster::Choice other = present->pick(facts, Tried(seen).first(tried.size() + 1));
+    http::OriginTo there;
+    second = other.backend() && address(*other.backend(), &r, there) && pool_->take_hedge();
+    if (second) {
+      metrics_.hedges.add();
+      std::string host(host_for(r, *other.backend()));
+      race->start(std::move(other), std::move(there), std::move(host), false);
+    }
+    co_await race->wait(Time::max());
+  }
+  http::OriginPool::Answer answer;
+  if (race->take(choice, answer) == 1) metrics_.hedges_won.add();
+  co_return std::move(answer);
+}
+
+void Forward::keep_warm(net::Loop& loop) {
+  const Sticky* sticky = nullptr;
+  const auto present = members(loop, sticky);
+  for (const auto& backend : (present ? *present : *pool_).backends()) {
+    http::OriginTo to;
+    if (backend->state() != cluster::State::up || backend->weight() == 0 || !address(*backend, nullptr, to)) continue;
+    origins_.of(loop).warm(to, limits_, pool_->conf().warm_connections);
+  }
 }
 
 http::Response Forward::nobody(http::Request& r, const cluster::Why& why) {

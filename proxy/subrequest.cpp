@@ -75,6 +75,7 @@ net::Task<Result<void>> Subrequest::inform(const http::ResponseHead&) { co_retur
 void Subrequest::on_gone(GoneListener* listener) noexcept {
   listener_ = listener;
   if (outer_) outer_->on_gone(listener);
+  if (listener && expired_) std::exchange(listener_, nullptr)->on_client_gone();  // it was given up before
 }
 
 void Subrequest::expire_at(Time due) noexcept { request_.loop.wheel().arm(*this, due); }

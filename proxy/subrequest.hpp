@@ -28,6 +28,7 @@ class Subrequest final : private http::Informer, private net::Timer {
   void follow(http::Informer* informer) noexcept { outer_ = informer; }
   // Without a client: it is given up then.
   void expire_at(Time due) noexcept;
+  void give_up() noexcept { on_timer(); }
 
  private:
   net::Task<Result<void>> inform(const http::ResponseHead& head) override;

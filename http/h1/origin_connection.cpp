@@ -353,14 +353,21 @@ std::optional<std::uint64_t> OriginConnection::length() const {
   return std::nullopt;
 }
 
-// TLS: what the backend says beside the answers (tickets, new keys) is read, and is no reason to close.
+// What there is to read is looked at: TLS's own messages (tickets, new keys) are no reason to close, and a connection
+// that was never read from seems to have something.
 bool OriginConnection::reusable() noexcept {
-  if (transport_->tls() && !transport_->read_would_block()) {
+  if (!transport_->peer_closed() && !transport_->read_would_block()) {
     char byte = 0;
     Result<std::size_t> n = std::size_t{0};
     if (transport_->read_now(&byte, 1, n)) return false;  // the end, an error, or an answer that nobody asked for
   }
   return !transport_->peer_closed() && transport_->read_would_block();
+}
+
+bool OriginConnection::short_and_cut() const noexcept {
+  const h1::Framing f = reader_.framing();
+  return !tunnel_ && f.kind == h1::Framing::Kind::length && f.length <= OriginPool::kShort &&
+         reader_.buffered() < f.length;
 }
 
 void OriginConnection::abandon() noexcept {

@@ -40,6 +40,7 @@ class OriginConnection final : public Body, private Informer::GoneListener {
   std::optional<std::uint64_t> length() const override;
   const Fields* trailers() const override { return reader_.trailers(); }
   void release() noexcept override;
+  bool short_and_cut() const noexcept;
   void abandon() noexcept;  // instead of an answer: the origin must not take the request for complete
 
   bool still_open() const noexcept { return transport_->still_open(); }

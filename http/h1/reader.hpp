@@ -24,6 +24,7 @@ class Reader {
   // Begins a message: what was received beyond the last one moves to the front.
   void begin();
   bool has_buffered() const noexcept { return at_ < end_; }
+  std::size_t buffered() const noexcept { return end_ - at_; }
   // Skips empty lines before a request line (RFC 9112 2.2): false when something else or nothing is there.
   void skip_empty_lines() noexcept;
   // Waits for a whole head. Errc::end_of_stream (nothing, or half a head), Errc::too_large, Errc::malformed,

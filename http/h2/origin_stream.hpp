@@ -20,6 +20,9 @@ class OriginStream final : public Body, private Informer::GoneListener {
   net::Task<bool> exchange(std::string_view target, std::string_view host, OriginPool::Replay& replay,
                            OriginFailure& failure);
   ResponseHead* head() noexcept { return &head_; }
+  bool short_and_cut() const noexcept {
+    return length_ && *length_ > 0 && *length_ <= OriginPool::kShort && !in_ended_ && in_.size() < *length_;
+  }
   void abandon() noexcept { release(); }  // instead of an answer
 
   // Body: the answer's content.

@@ -225,3 +225,19 @@ def test_files_that_can_not_be_used_end_the_start_with_their_name(genkan, tmp_pa
         g = genkan(conf(free_port(), [1], more), start=False, name=f"bad{len(more)}")
         done = run_genkan("run", "-c", g.file)
         assert done.returncode > 0 and ".crt" in done.stderr, done.stderr
+
+
+def test_connections_over_tls_are_kept_warm(genkan, backend, authority):
+    port = free_port()
+    tls_port = backend(more="location = /number { return 200 $connection-$connections_active; }")
+    genkan(conf(port, [tls_port], f'tls_ca = "{authority.cert}"\nwarm_connections = 2'), workers=1)
+    seen = {}
+
+    def two_wait():
+        with Http(tls_port, tls=True, name="backend.example") as client:
+            number, active = client.get("/number").text.split("-")
+        seen["number"] = int(number)
+        return int(active) >= 3
+    wait_until(two_wait, 10, "two warm connections and ours")
+    before = seen["number"]
+    assert int(http_get(port, "/").text.split()[-1]) < before  # a connection that was there already

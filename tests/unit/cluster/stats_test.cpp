@@ -28,6 +28,7 @@ LoadRecord full_record() {
   r.interval_ms = 500;
   r.draining = true;
   r.version = "0.1.0";
+  r.serves = "web:8080,api:192.0.2.7:80";
   return r;
 }
 
@@ -57,6 +58,7 @@ TEST(LoadRecordTest, EveryFieldSurvivesTheWire) {
   EXPECT_EQ(got.interval_ms, sent.interval_ms);
   EXPECT_EQ(got.draining, sent.draining);
   EXPECT_EQ(got.version, sent.version);
+  EXPECT_EQ(got.serves, sent.serves);
 }
 
 TEST(LoadRecordTest, ARecordOfLargestNumbersFitsADatagram) {
