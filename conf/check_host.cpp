@@ -27,6 +27,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::size_t kMaxPem = 1u << 20;
+constexpr std::size_t kMaxRevoked = 64u << 20;  // as when it is used
 
 // Whoever the process will be when it writes: the configured user, else the one who runs this check.
 struct Writer {
@@ -43,9 +44,10 @@ struct Writer {
   }
 };
 
-std::optional<std::string> slurp_or_complain(Checker& check, const std::string& path, const std::string& place) {
+std::optional<std::string> slurp_or_complain(Checker& check, const std::string& path, const std::string& place,
+                                             std::size_t max = kMaxPem) {
   std::string text, why;
-  if (slurp(path, kMaxPem, text, why)) return text;
+  if (slurp(path, max, text, why)) return text;
   check.error(place, "`" + path + "` can't be read: " + why);
   return std::nullopt;
 }
@@ -97,6 +99,21 @@ void check_pool_files(Checker& check, const Pool& pool, const std::string& place
       check.error(place + ".tls_cert", "`" + pool.tls_cert + "`: " + why);
     } else if (cert && key && !base::check_private_key(*cert, *key, why)) {
       check.error(place + ".tls_key", "`" + pool.tls_key + "`: " + why);
+    }
+  }
+}
+
+// The files that say which certificates of clients are good.
+void check_client_files(Checker& check, const std::string& ca, const std::string& crl, const std::string& place) {
+  std::string why;
+  if (!ca.empty()) {
+    const auto pem = slurp_or_complain(check, ca, place + ".client_ca");
+    if (pem && !base::read_certificate(*pem, why)) check.error(place + ".client_ca", "`" + ca + "`: " + why);
+  }
+  if (!crl.empty()) {
+    const auto pem = slurp_or_complain(check, crl, place + ".client_crl", kMaxRevoked);
+    if (pem && pem->find("-----BEGIN X509 CRL-----") == std::string::npos) {
+      check.error(place + ".client_crl", "`" + crl + "`: there is no list of revoked certificates in PEM form in it");
     }
   }
 }
@@ -232,10 +249,13 @@ void check_host(const Conf& conf, std::vector<Problem>& problems) {
   if (!conf.syslog.ca.empty()) slurp_or_complain(check, conf.syslog.ca, "syslog.ca");
   if (!conf.syslog.cert.empty()) check_certificate(check, {{}, conf.syslog.cert, conf.syslog.key}, "syslog");
   for (std::size_t i = 0; i < conf.certificates.size(); ++i) {
-    check_certificate(check, conf.certificates[i], at("certificate", i));
+    const Certificate& certificate = conf.certificates[i];
+    check_certificate(check, certificate, at("certificate", i));
+    check_client_files(check, certificate.client_ca, certificate.client_crl, at("certificate", i));
   }
   check_acme_files(check);
   for (std::size_t i = 0; i < conf.listens.size(); ++i) {
+    check_client_files(check, conf.listens[i].client_ca, conf.listens[i].client_crl, at("listen", i));
     for (const auto& address : conf.listens[i].address) check_unix_folder(check, address, at("listen", i, "address"));
   }
   for (std::size_t i = 0; i < conf.smtp.listens.size(); ++i) {

@@ -6,11 +6,7 @@ import threading
 
 from harness import free_port
 
-<<<<<<< HEAD
-TYPES = {"A": 1, "CNAME": 5, "PTR": 12, "MX": 15, "TXT": 16, "AAAA": 28, "TLSA": 52}
-=======
-TYPES = {"A": 1, "CNAME": 5, "PTR": 12, "MX": 15, "TXT": 16, "AAAA": 28, "SRV": 33}
->>>>>>> 6a5cd03410786cdcf1ea0e7149485001f344ce3b
+TYPES = {"A": 1, "CNAME": 5, "PTR": 12, "MX": 15, "TXT": 16, "AAAA": 28, "SRV": 33, "TLSA": 52}
 
 
 def encode_name(name):
@@ -29,15 +25,12 @@ def encode_data(kind, value):
     if kind == "MX":
         preference, host = value.split(" ")
         return struct.pack(">H", int(preference)) + encode_name(host)
-<<<<<<< HEAD
     if kind == "TLSA":
         usage, selector, matching, data = value.split(" ")
         return bytes([int(usage), int(selector), int(matching)]) + bytes.fromhex(data)
-=======
     if kind == "SRV":
         priority, weight, port, host = value.split(" ")
         return struct.pack(">HHH", int(priority), int(weight), int(port)) + encode_name(host)
->>>>>>> 6a5cd03410786cdcf1ea0e7149485001f344ce3b
     if kind == "TXT":
         parts = [value[i:i + 255].encode() for i in range(0, len(value), 255)] or [b""]
         return b"".join(bytes([len(p)]) + p for p in parts)
@@ -48,12 +41,8 @@ class Names:
     """`zone`: {"example.org": [("MX", "10 mx.example.org"), ("A", "127.0.0.1")]}. A name's value may also be "servfail", "silent",
     or absent: NXDOMAIN. `secure`: names (or endings such as ".example.org") that it vouches for, to whom asks whether it does."""
 
-<<<<<<< HEAD
-    def __init__(self, zone, secure=()):
-=======
-    def __init__(self, zone, ttl=60):
+    def __init__(self, zone, secure=(), ttl=60):
         self.ttl = ttl
->>>>>>> 6a5cd03410786cdcf1ea0e7149485001f344ce3b
         self.zone, self.asked = {k.lower(): v for k, v in zone.items()}, []
         self.secure = tuple(secure)
         names = self

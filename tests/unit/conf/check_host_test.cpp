@@ -33,6 +33,17 @@ TEST(CheckHost, a_certificate_with_its_key_and_names_passes) {
               IsEmpty());
 }
 
+TEST(CheckHost, files_about_clients_certificates_must_be_there_and_of_their_kind) {
+  const std::string pair = certificate("site.crt", "site.key") + "client_auth = \"required\"\n";
+  EXPECT_THAT(host(pair + "client_ca = \"" + data("site.crt") + "\""), IsEmpty());
+  EXPECT_THAT(host(pair + "client_ca = \"/nowhere/ca.crt\""),
+              ElementsAre(HasSubstr("`/nowhere/ca.crt` can't be read")));
+  EXPECT_THAT(host(pair + "client_ca = \"" + data("site.key") + "\""),
+              ElementsAre(HasSubstr("no certificate in PEM form")));
+  EXPECT_THAT(host(pair + "client_ca = \"" + data("site.crt") + "\"\nclient_crl = \"" + data("site.crt") + "\""),
+              ElementsAre(HasSubstr("no list of revoked certificates")));
+}
+
 TEST(CheckHost, a_certificate_for_other_names_is_an_error) {
   EXPECT_THAT(host(certificate("site.crt", "site.key", "[\"example.net\", \"a.b.example.org\"]")),
               ElementsAre(HasSubstr("test.toml:3:9: error: the certificate `" + data("site.crt") +
