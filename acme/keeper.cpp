@@ -158,6 +158,13 @@ net::Task<void> Acme::Keeper::order(std::string name) {
   auto work = std::make_unique<Errand>(desk_, plan, *certificate, state_);
   const Outcome outcome = co_await work->run();
   if (outcome.cancelled) co_return;
+  if (outcome.failure && !outcome.failure->limited && plan_ != plan) {
+    // A reload came in between: what failed was the old configuration's, and is no reason to let the new one wait.
+    telemetry_.log.info("acme: an order failed while the configuration changed",
+                        {{"certificate", name}, {"error", outcome.failure->what}});
+    show();
+    co_return;
+  }
   state_.directory = plan->conf.directory + " " + plan->thumbprint;
   state_.account = outcome.account;
   remember(name, outcome);

@@ -151,3 +151,18 @@ def test_external_account_binding(site, ca):
     s.g.reload(s.text(c.conf(eab_key_id='"kid-1"', eab_key=f'"{secret}"')))
     s.issued(c, 30)
     assert secret not in s.g.log() and secret not in s.g.api("/api/v1/acme").text
+
+
+def test_a_reload_in_the_middle_of_an_order_leaves_no_trace_of_it(site, ca):
+    s = site()
+    c = ca(s)
+    c.fault("newOrder", "503", times=2)
+    s.start(c.conf(retry='"1h"'))
+    wait_until(lambda: c.count("newOrder") > 0, 20, "an order is under way")
+    with_acme = s.text(c.conf(retry='"1h"'))
+    s.g.reload(with_acme.replace("acme = true", "self_signed = true"))
+    wait_until(lambda: s.g.api("/api/v1/acme").json()["certificates"] == [], 10, "no certificate is wanted")
+    wait_until(lambda: any(z["status"] == "invalid" for z in c.authorizations.values()), 20, "the order has failed")
+    s.g.reload(with_acme)
+    s.issued(c)
+    assert s.wait_state("good") and not s.g.log_lines("could not be ordered")
