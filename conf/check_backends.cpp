@@ -1,5 +1,6 @@
 // Checks of how a [[pool]] reaches its backends: TLS, PROXY headers, second requests, and who they are.
 #include <algorithm>
+#include <utility>
 
 #include "base/address.hpp"
 #include "base/text.hpp"
@@ -10,11 +11,15 @@ namespace {
 
 void check_tls(Checker& check, const Pool& pool, const std::string& place) {
   if (pool.tls == "off") {
-    for (const char* name : {"tls_ca", "tls_name", "tls_cert", "tls_key", "tls_verify"}) {
-      if (check.written(place + "." + name)) {
-        check.warning(place + "." + name, "`" + std::string(name) + "` has no effect without TLS to the backends",
-                      "tls = \"on\"");
-      }
+    const std::pair<const char*, bool> rows[] = {{"tls_ca", !pool.tls_ca.empty()},
+                                                 {"tls_name", !pool.tls_name.empty()},
+                                                 {"tls_cert", !pool.tls_cert.empty()},
+                                                 {"tls_key", !pool.tls_key.empty()},
+                                                 {"tls_verify", !pool.tls_verify}};
+    for (const auto& [name, changed] : rows) {
+      if (!changed) continue;
+      check.warning(place + "." + name, "`" + std::string(name) + "` has no effect without TLS to the backends",
+                    "tls = \"on\"");
     }
     if (pool.protocol == "auto") {
       check.error(place + ".protocol", "without TLS the protocol can't be settled with a backend",
@@ -45,7 +50,7 @@ void check_hedge(Checker& check, const Pool& pool, const std::string& place) {
     check.error(place + ".hedge_percentile", "more than half of the requests would be sent twice",
                 "from 50 to 99; 95 is usual");
   }
-  if (pool.hedge_percentile == 0 && pool.hedge_after.count() == 0 && check.written(place + ".hedge_budget")) {
+  if (pool.hedge_percentile == 0 && pool.hedge_after.count() == 0 && pool.hedge_budget != Pool().hedge_budget) {
     check.warning(place + ".hedge_budget", "it has no effect without `hedge_percentile` or `hedge_after`");
   }
 }

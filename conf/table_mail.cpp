@@ -71,9 +71,9 @@ Section relay_section() {
       "How a member is chosen among those of one preference: by connections weighed with the load that its node "
       "announces; in turn; by connections; at random; the less busy of two random ones; or by the candidacy functions "
       "of `chain`.");
-  s.row("chain", &SmtpRelay::chain,
-        example(list_of(text()), "[\"byAge 5s\", \"byRandom\", \"byLogWindow\", \"byQueue\"]"),
-        "Candidacy functions for the scheduler \"chain\", as in a [[pool]].");
+  s.row("chain", &SmtpRelay::chain, list_of(text()),
+        "Candidacy functions for the scheduler \"chain\", as in a [[pool]]. Example: [\"byAge 5s\", \"byRandom\", "
+        "\"byLogWindow\", \"byQueue\"].");
   s.row("max_load", &SmtpRelay::max_load, number(0, 100'000),
         "A member whose node announces a load average above this percentage of its processors is passed over while "
         "another "
