@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "base/ec_key.hpp"
+#include "base/crypto_ec_key.hpp"
 
 namespace genkan::acme {
 

@@ -8,7 +8,7 @@
 
 #include "acme/exchange.hpp"
 #include "acme/store.hpp"
-#include "base/ec_key.hpp"
+#include "base/crypto_ec_key.hpp"
 #include "conf/conf.hpp"
 #include "net/tls.hpp"
 

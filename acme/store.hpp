@@ -12,7 +12,7 @@
 #include <string_view>
 
 #include "acme/schedule.hpp"
-#include "base/ec_key.hpp"
+#include "base/crypto_ec_key.hpp"
 #include "base/result.hpp"
 
 namespace genkan::acme {

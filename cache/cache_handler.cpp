@@ -48,8 +48,8 @@ std::string flight_key_of(const std::string& key, std::string_view scope) {
 
 // Requests that are for the origin and nobody else.
 bool for_origin(const Request& r) {
-  return (r.method != Method::get && r.method != Method::head) || r.body != nullptr || r.fields.has(FieldId::upgrade) || r.tunnel ||
-         has_origin_conditions(r.fields);
+  return (r.method != Method::get && r.method != Method::head) || r.body != nullptr || r.fields.has(FieldId::upgrade) ||
+         r.tunnel || has_origin_conditions(r.fields);
 }
 
 // Everything about a response but its content, when its head is there.

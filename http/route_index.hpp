@@ -95,8 +95,8 @@ class RouteIndex {
 
   HostMap hosts_, suffixes_;
   ByPath any_;
-  Rows by_path_pattern_;                // row of each pattern
-  std::vector<int> by_host_pattern_;    // likewise
+  Rows by_path_pattern_;              // row of each pattern
+  std::vector<int> by_host_pattern_;  // likewise
   int first_pattern_row_ = -1;
 };
 

@@ -235,8 +235,8 @@ std::string explain_miss(Condition missed, const conf::Route& route, const Reque
     case Condition::scheme:
       return "scheme: " + route.scheme + "; the request came by " + std::string(r.scheme);
     case Condition::tls_version:
-      return "tls_versions: " + listed(route.tls_versions) +
-             "; the connection has " + or_none(r.tls ? r.tls->version() : std::string_view());
+      return "tls_versions: " + listed(route.tls_versions) + "; the connection has " +
+             or_none(r.tls ? r.tls->version() : std::string_view());
     case Condition::server_name:
       return "server_names: " + listed(route.server_names) + "; the client asked for " +
              or_none(r.tls ? r.tls->server_name() : std::string_view());

@@ -33,7 +33,8 @@ enum class Condition : std::uint8_t {
   client_certificate,
   time
 };
-// For people: "`hosts` is [shop.example] and the request's host is www.example". `missed` is what first_miss() returned.
+// For people: "`hosts` is [shop.example] and the request's host is www.example". `missed` is what first_miss()
+// returned.
 std::string explain_miss(Condition missed, const conf::Route& route, const Request& request);
 
 // All patterns of a table about one thing, in one automaton.

@@ -103,7 +103,8 @@ TEST(Table, names_are_unique_and_in_snake_case_and_every_row_has_help) {
     EXPECT_TRUE(s.help.ends_with('.')) << s.name;
     for (const auto& row : s.rows) {
       EXPECT_TRUE(names.insert(row.name).second) << s.name << "." << row.name << " is there twice";
-      EXPECT_EQ(row.name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_"), std::string_view::npos) << row.name;
+      EXPECT_EQ(row.name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_"), std::string_view::npos)
+          << row.name;
       EXPECT_GE(row.help.size(), 10u) << row.name;
       EXPECT_TRUE(row.help.ends_with('.') || row.help.ends_with("\".")) << s.name << "." << row.name;
     }

@@ -69,11 +69,10 @@ TEST(Target, what_climbs_out_or_is_badly_encoded_is_malformed) {
 
 // Each of these is the root's /admin to some server, and something harmless below /public to a rule that does not look.
 TEST(Target, no_trick_hides_a_climb_from_the_rules) {
-  for (const char* bad :
-       {"/public/%2e%2e%2fadmin", "/public/..%2Fadmin", "/public/..%5cadmin", "/public/..\\admin", "/public/..;/admin",
-        "/public/..;a=b/admin", "/public/%2e%2e;/admin", "/public/..%3b/admin", "/public/x%2f..%2f..%2fadmin",
-        "/public/%c0%ae%c0%ae/admin", "/public/..%c0%afadmin", "/public/%e0%80%ae/", "/public/%2e.%2fadmin",
-        "/public/a%00.png", "/public/.%2e\\admin"}) {
+  for (const char* bad : {"/public/%2e%2e%2fadmin", "/public/..%2Fadmin", "/public/..%5cadmin", "/public/..\\admin",
+                          "/public/..;/admin", "/public/..;a=b/admin", "/public/%2e%2e;/admin", "/public/..%3b/admin",
+                          "/public/x%2f..%2f..%2fadmin", "/public/%c0%ae%c0%ae/admin", "/public/..%c0%afadmin",
+                          "/public/%e0%80%ae/", "/public/%2e.%2fadmin", "/public/a%00.png", "/public/.%2e\\admin"}) {
     EXPECT_EQ(normal(bad), "malformed") << bad;
   }
   EXPECT_EQ(normal("/public/../admin"), "/admin") << "plain dots are resolved before any rule";

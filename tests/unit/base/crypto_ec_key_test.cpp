@@ -1,5 +1,5 @@
 // EC keys: their forms, ES256 signatures that OpenSSL verifies, certificate requests, the TLS-ALPN-01 certificate.
-#include "base/ec_key.hpp"
+#include "base/crypto_ec_key.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-#include "base/ec_key.hpp"
+#include "base/crypto_ec_key.hpp"
 
 #include <openssl/bio.h>
 #include <openssl/bn.h>
