@@ -19,6 +19,7 @@ using http::FieldId;
 using Stage = http::OriginFailure::Stage;
 
 constexpr std::size_t kMaxTries = 8;
+constexpr Duration kMostHeld = 100ms, kHeldStep = 10ms;  // for the rest of a short answer
 
 std::uint64_t next_id() noexcept {
   static std::atomic<std::uint64_t> last{0};
@@ -65,18 +66,22 @@ void write_forwarded(const http::Request& r, std::string& out) {
 // A content that was read to its end. What it came from holds the head.
 class HeldBody final : public http::Body {
  public:
-  HeldBody(std::string text, http::BodyPtr inner) : text_(std::move(text)), inner_(std::move(inner)) {}
+  // `whole`: nothing comes after `text`.
+  HeldBody(std::string text, bool whole, http::BodyPtr inner)
+      : text_(std::move(text)), whole_(whole), inner_(std::move(inner)) {}
   bool poll(Result<http::Chunk>& out) override {
-    out = http::Chunk{done_ ? std::string_view() : std::string_view(text_), true};
+    if (!whole_ && (done_ || text_.empty())) return inner_->poll(out);
+    out = http::Chunk{done_ ? std::string_view() : std::string_view(text_), whole_};
     done_ = true;
     return true;
   }
-  net::Task<Result<http::Chunk>> fetch() override { co_return http::Chunk{{}, true}; }
-  std::optional<std::uint64_t> length() const override { return text_.size(); }
+  net::Task<Result<http::Chunk>> fetch() override { return inner_->fetch(); }
+  std::optional<std::uint64_t> length() const override { return whole_ ? text_.size() : inner_->length(); }
   const http::Fields* trailers() const override { return inner_->trailers(); }
 
  private:
   std::string text_;
+  bool whole_;
   http::BodyPtr inner_;
   bool done_ = false;
 };
@@ -354,10 +359,12 @@ net::Task<Result<http::Response>> Forward::serve(http::Request& r) {
     } else {
       answer = co_await origins.exchange(r, to, target, host_for(r, *backend), limits_, replay, fresh);
     }
-    // What a backend that dies between head and content leaves can still be asked for elsewhere.
-    if (answer.ok() && answer.short_and_cut && retries_broken_ && http::is_idempotent(r.method) &&
-        !answer.failure.content_lost && r.tries <= static_cast<int>(pool_->conf().retries)) {
-      const auto whole = co_await await_end(answer.response);
+    // What a backend that dies between head and content leaves can still be asked for elsewhere. With HTTP/2 the two
+    // are frames of their own; with HTTP/1.1 a content that is on its way streams.
+    if (answer.ok() && answer.short_and_cut && (limits_.h2 || limits_.settle) && retries_broken_ &&
+        http::is_idempotent(r.method) && !answer.failure.content_lost &&
+        r.tries <= static_cast<int>(pool_->conf().retries)) {
+      const auto whole = co_await await_end(r.loop, answer.response);
       if (!whole) {
         answer.response.body.reset();
         answer.response.head = nullptr;
@@ -423,16 +430,25 @@ net::Task<Result<http::Response>> Forward::serve(http::Request& r) {
   }
 }
 
-// Reads a short content to its end, so that a break comes before anything has left. It is handed out in one piece.
-net::Task<Result<void>> Forward::await_end(http::Response& response) {
+// Waits a moment for the rest of a short content, so that a break comes before anything has left. Who sends slowly is
+// not held up for longer.
+net::Task<Result<void>> Forward::await_end(net::Loop& loop, http::Response& response) {
+  const Time until = loop.now() + kMostHeld;
   std::string text;
-  Result<http::Chunk> chunk = http::Chunk{};
-  while (!chunk->last) {
-    if (!response.body->poll(chunk)) chunk = co_await response.body->fetch();
-    if (!chunk) co_return chunk.error();
-    text += chunk->data;
+  bool whole = false;
+  while (!whole) {
+    Result<http::Chunk> chunk = http::Chunk{};
+    if (response.body->poll(chunk)) {
+      if (!chunk) co_return chunk.error();
+      text += chunk->data;
+      whole = chunk->last;
+    } else if (loop.now() < until) {
+      co_await net::sleep_for(loop, kHeldStep);
+    } else {
+      break;
+    }
   }
-  response.body.reset(new HeldBody(std::move(text), std::move(response.body)));
+  response.body.reset(new HeldBody(std::move(text), whole, std::move(response.body)));
   co_return Result<void>();
 }
 

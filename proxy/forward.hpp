@@ -101,7 +101,7 @@ class Forward final : public http::Handler {
   net::Task<http::OriginPool::Answer> hedged(http::Request& request, cluster::Choice& choice, http::OriginTo to,
                                              std::string_view target, Duration delay, bool fresh,
                                              cluster::RequestFacts facts, Tried tried);
-  static net::Task<Result<void>> await_end(http::Response& response);
+  static net::Task<Result<void>> await_end(net::Loop& loop, http::Response& response);
   std::string_view host_for(const http::Request& request, const cluster::Backend& backend) const noexcept;
   bool status_is_retried(const http::Request& request, const http::ResponseHead& head, Tried tried) const;
   http::Response no_room(http::Request& request, const http::OriginFailure& failure);

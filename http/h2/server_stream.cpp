@@ -144,7 +144,7 @@ net::Task<void> ServerStream::serve(std::unique_ptr<ServerStream> self) {
     co_await s.stop_upload();
   }
   s.end_stream(outcome);
-  s.session_.stream_ended(s, outcome.complete);
+  s.session_.stream_ended(s, outcome.complete && outcome.status < 400);  // who only earns errors earns no more of them
 }
 
 // --- the response ---
