@@ -152,7 +152,7 @@ bool FrameGate::judge_data(const Header& h, Time now) {
   }
   const bool empty = h.length == 0 || ((h.flags & kPadded) && h.length <= kMaxPadding);
   if (empty && !end) return charge(Flood::empty, 1, now);
-  budget_.give(1);
+  if (h.length >= kUseful) budget_.give(1);  // less is paid for by nothing: or each reset could be bought with an octet
   return true;
 }
 

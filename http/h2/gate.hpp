@@ -83,6 +83,7 @@ class FrameGate {
   bool was_used(std::uint32_t id) const noexcept;
 
   static constexpr std::size_t kMaxOpen = 1024;
+  static constexpr std::uint32_t kUseful = 512;  // content of a frame that is worth a token
 
   std::size_t preface_left_ = 24;
   std::array<unsigned char, 9> header_{};

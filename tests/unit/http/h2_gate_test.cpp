@@ -97,6 +97,19 @@ TEST_F(GateTest, time_and_useful_work_fill_the_budget) {
   }
 }
 
+TEST_F(GateTest, an_octet_of_content_does_not_pay_for_a_reset) {
+  int passed = 0;
+  while (passed < 3000) {
+    const auto id = static_cast<std::uint32_t>(2 * passed + 1);
+    if (!passes(frame(kHeaders, kEndHeaders, id, "block") + frame(kData, kEndStream, id, "x"))) break;
+    if (!gate.made_reset(now)) break;
+    gate.forgive(id);
+    ++passed;
+  }
+  EXPECT_EQ(passed, FloodBudget::kCapacity);
+  EXPECT_EQ(gate.flood(), Flood::made_reset);
+}
+
 TEST_F(GateTest, a_header_block_without_an_end_is_cut_off) {
   EXPECT_TRUE(passes(frame(kHeaders, kEndStream, 1, "block")));
   EXPECT_TRUE(gate.in_header_block());
