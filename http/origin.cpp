@@ -5,6 +5,17 @@
 #include "http/h2/origin_stream.hpp"
 
 namespace genkan::http {
+namespace {
+
+// While a connection was made nobody listened for the client's end.
+bool client_left(const Request& request, OriginFailure& failure) noexcept {
+  if (!request.informer || !request.informer->gone()) return false;
+  failure.error = Errc::cancelled;
+  failure.clients_fault = true;
+  return true;
+}
+
+}  // namespace
 
 struct OriginPool::Sweeper final : net::Timer {
   explicit Sweeper(OriginPool& p) : pool(p) {}
@@ -52,7 +63,7 @@ net::Task<OriginPool::Answer> OriginPool::exchange_h1(std::unique_ptr<OriginConn
     const Time began = loop_.now();
     auto transport = co_await open(to, limits, answer.failure);
     request.connect_time += loop_.now() - began;
-    if (!transport) co_return std::move(answer);
+    if (!transport || client_left(request, answer.failure)) co_return std::move(answer);
     connection = std::make_unique<OriginConnection>(*this, to, std::move(transport));
   }
   connection->begin(request, limits);
@@ -127,7 +138,7 @@ net::Task<OriginPool::Answer> OriginPool::exchange_h2(Request& request, OriginTo
     const Time began = loop_.now();
     auto transport = co_await open(to, limits, answer.failure);
     request.connect_time += loop_.now() - began;
-    if (!transport) co_return std::move(answer);
+    if (!transport || client_left(request, answer.failure)) co_return std::move(answer);
     opened = true;
     const bool h2 = !limits.settle || transport->tls()->alpn() == "h2";
     if (limits.settle) {

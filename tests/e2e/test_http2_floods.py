@@ -86,6 +86,7 @@ def test_made_you_reset_is_cut_off(site, how):
                what="the flood to be counted")
     assert o.connections <= 200
     assert http_get(port, "/here").text == "here"
+    wait_until(lambda: not o.open, what="the backend's connections to be given up")
 
 
 @pytest.mark.parametrize("tail", [frame(WINDOW, 0, 1, u32(0)), frame(PRIORITY, 0, 1, bytes(4)), frame(WINDOW, 0, 1, bytes(3))],
