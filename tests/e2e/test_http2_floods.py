@@ -63,7 +63,7 @@ def test_rapid_reset_is_cut_off_and_leaves_no_work_behind(site):
         for i in range(3000):
             c.send(frame(HEADERS, ALL, 2 * i + 1, c.block(c.get("/wait"))) + frame(RST, 0, 2 * i + 1, u32(CANCEL)))
     sent_away(g, port, "reset", flood)
-    assert o.connections <= 200, "as many as may run at once, and those that are unwinding"
+    assert o.connections <= 1200, "each cost a token of the 1,000, and 100 come back in a second"
     wait_until(lambda: not o.open, what="the backend's connections to be given up")
 
 
@@ -84,7 +84,7 @@ def test_made_you_reset_is_cut_off(site, how):
         assert end is None or end.code == CALM
     wait_until(lambda: sum(counted(g, "genkan_http2_floods_total", k) for k in ("made_reset", "window")) == 1,
                what="the flood to be counted")
-    assert o.connections <= 200
+    assert o.connections <= 1200  # of 3,000
     assert http_get(port, "/here").text == "here"
     wait_until(lambda: not o.open, what="the backend's connections to be given up")
 
