@@ -168,9 +168,9 @@ void LineSink::write_out() {
     // A pipe that polls writable takes PIPE_BUF bytes without waiting; more could block.
     auto taken = put(rest.substr(0, file_ ? kChunk : std::size_t{PIPE_BUF}));
     if (taken == 0) break;
-    back_lines_ -=
-        static_cast<std::size_t>(std::count(rest.begin(), rest.begin() + static_cast<std::ptrdiff_t>(taken), '\n'));
-    mid_line_ = rest[taken - 1] != '\n';
+    const std::string_view gone = rest.substr(0, taken);
+    back_lines_ -= taken == back_.size() ? back_lines_ : static_cast<std::size_t>(std::ranges::count(gone, '\n'));
+    mid_line_ = gone.back() != '\n';
     rest.remove_prefix(taken);
     std::lock_guard lock(mutex_);
     finished_ += taken;

@@ -28,6 +28,10 @@ inline __m128i equal(__m128i text, char c) noexcept { return _mm_cmpeq_epi8(text
 inline __m128i below_space(__m128i text) noexcept {
   return _mm_cmpeq_epi8(_mm_min_epu8(text, _mm_set1_epi8(0x1f)), text);
 }
+inline __m128i within(__m128i text, char first, char last) noexcept {
+  const __m128i offset = _mm_sub_epi8(text, _mm_set1_epi8(first));
+  return _mm_cmpeq_epi8(_mm_min_epu8(offset, _mm_set1_epi8(static_cast<char>(last - first))), offset);
+}
 #define GENKAN_VECTOR(expression) [](__m128i text) noexcept { return expression; }
 #else
 #define GENKAN_VECTOR(expression) 0
@@ -51,6 +55,20 @@ inline const char* find_control(const char* p, const char* end) noexcept {
       GENKAN_VECTOR(_mm_or_si128(_mm_andnot_si128(detail::equal(text, '\t'), detail::below_space(text)),
                                  detail::equal(text, 0x7f))),
       [](unsigned char c) { return (c < 0x20 && c != '\t') || c == 0x7f; });
+}
+
+// Anything but a letter, a digit or '-': what nearly every field name consists of.
+inline const char* find_beyond_name(const char* p, const char* end) noexcept {
+  return detail::find_byte(
+      p, end,
+      GENKAN_VECTOR(
+          _mm_xor_si128(_mm_or_si128(_mm_or_si128(detail::within(_mm_or_si128(text, _mm_set1_epi8(0x20)), 'a', 'z'),
+                                                  detail::within(text, '0', '9')),
+                                     detail::equal(text, '-')),
+                        _mm_set1_epi8(-1))),
+      [](unsigned char c) {
+        return !(((c | 0x20) >= 'a' && (c | 0x20) <= 'z') || (c >= '0' && c <= '9') || c == '-');
+      });
 }
 
 // What would end a quoted string in a log, or its line.

@@ -101,6 +101,7 @@ HeadError parse_fields(const char* base, std::string_view text, Fields& fields) 
   while (end - p >= 2) {
     if (*p == '\r') return p[1] == '\n' && p + 2 == end ? HeadError::none : HeadError::malformed;
     const char* const name = p;
+    p = base::find_beyond_name(p, end);
     while (p != end && kTokenChars[static_cast<unsigned char>(*p)]) ++p;
     if (p == name || p == end || *p != ':') return HeadError::malformed;  // no blank before the colon (5.1)
     const auto name_size = static_cast<std::size_t>(p - name);

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cctype>
+
 #include "base/scan.hpp"
 #include "http/h1/parser.hpp"
 
@@ -117,6 +119,10 @@ TEST(Scan, finds_the_first_byte_wherever_it_stands) {
       for (const char c : {'\r', '\n', '\0'}) EXPECT_EQ(found(c, base::find_line_byte), at);
       for (const char c : {'\x01', '\x1f', '\x7f', '\r'}) EXPECT_EQ(found(c, base::find_control), at);
       for (const char c : {'\x01', '"', '\\', '\x7f'}) EXPECT_EQ(found(c, base::find_unquotable), at);
+      for (int c = 0; c < 256; ++c) {
+        const bool within = std::isalnum(c) != 0 || c == '-';  // in the C locale
+        EXPECT_EQ(found(static_cast<char>(c), base::find_beyond_name), within ? size : at) << c;
+      }
     }
   }
   const std::string fine = "tab\there, \xc3\xa9, \x80\xff and ~ are no control characters";
