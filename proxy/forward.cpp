@@ -11,6 +11,7 @@
 #include "net/proxy_protocol.hpp"
 #include "net/tls_stream.hpp"
 #include "proxy/hedge.hpp"
+#include "proxy/held_body.hpp"
 
 namespace genkan::proxy {
 namespace {
@@ -63,62 +64,7 @@ void write_forwarded(const http::Request& r, std::string& out) {
   out += '"';
 }
 
-// A content that was read to its end. What it came from holds the head.
-class HeldBody final : public http::Body {
- public:
-  // `whole`: nothing comes after `text`.
-  HeldBody(std::string text, bool whole, http::BodyPtr inner)
-      : text_(std::move(text)), whole_(whole), inner_(std::move(inner)) {}
-  bool poll(Result<http::Chunk>& out) override {
-    if (!whole_ && (done_ || text_.empty())) return inner_->poll(out);
-    out = http::Chunk{done_ ? std::string_view() : std::string_view(text_), whole_};
-    done_ = true;
-    return true;
-  }
-  net::Task<Result<http::Chunk>> fetch() override { return inner_->fetch(); }
-  std::optional<std::uint64_t> length() const override { return whole_ ? text_.size() : inner_->length(); }
-  const http::Fields* trailers() const override { return inner_->trailers(); }
-
- private:
-  std::string text_;
-  bool whole_;
-  http::BodyPtr inner_;
-  bool done_ = false;
-};
-
 }  // namespace
-
-void OriginPools::open(net::Loop& loop) {
-  pools_[static_cast<std::size_t>(loop.slot())] = std::make_unique<http::OriginPool>(loop);
-}
-void OriginPools::close(net::Loop& loop) {
-  warmers_[static_cast<std::size_t>(loop.slot())].reset();
-  pools_[static_cast<std::size_t>(loop.slot())].reset();
-}
-
-// Looks twice a second.
-struct OriginPools::Warmer final : net::Timer {
-  explicit Warmer(net::Loop& l) : loop(l) {}
-  ~Warmer() { loop.wheel().cancel(*this); }
-  void on_timer() noexcept override {
-    for (const auto& forward : forwards) forward->keep_warm(loop);
-    if (!forwards.empty()) loop.wheel().arm(*this, loop.now() + std::chrono::milliseconds(500));
-  }
-  net::Loop& loop;
-  std::vector<std::shared_ptr<Forward>> forwards;
-};
-
-OriginPools::OriginPools() = default;
-OriginPools::~OriginPools() = default;
-
-void OriginPools::keep_warm(net::Loop& loop, std::vector<std::shared_ptr<Forward>> forwards) {
-  auto& mine = warmers_[static_cast<std::size_t>(loop.slot())];
-  if (!mine && forwards.empty()) return;
-  if (!mine) mine = std::make_unique<Warmer>(loop);
-  mine->forwards = std::move(forwards);
-  loop.wheel().cancel(*mine);
-  mine->on_timer();
-}
 
 ForwardMetrics::ForwardMetrics(base::Metrics& m)
     : retries(m.counter("genkan_proxy_retries_total", "Requests sent to a backend once more")),
@@ -218,30 +164,6 @@ void Forward::prepare(http::Request& r) const {
     describe_client(r, usual.fields);
   }
   r.fields.append(usual.fields);
-}
-
-// RFC 9110 7.6.2: OPTIONS and TRACE that may go no further are answered here.
-bool Forward::answer_max_forwards(http::Request& r, http::Response& out) const {
-  if (r.method != http::Method::options && r.method != http::Method::trace) return false;
-  const auto value = r.fields.get(FieldId::max_forwards);
-  if (!value) return false;
-  const auto hops = base::parse_uint(*value);
-  if (!hops) {
-    out = http::error_page(r, 400, "Max-Forwards is not a number.");
-    return true;
-  }
-  if (*hops > 0) {
-    r.fields.set(FieldId::max_forwards, std::to_string(*hops - 1));
-    return false;
-  }
-  if (r.method == http::Method::options) {
-    out = r.reply(204);
-    out.head->fields.add("Allow", "GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS");
-  } else {
-    out = http::error_page(r, 405, "TRACE is not answered here.");
-    out.head->fields.add("Allow", "GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS");
-  }
-  return true;
 }
 
 net::Task<Result<http::Response>> Forward::answer(http::Response response) { co_return response; }
@@ -470,15 +392,6 @@ bool Forward::address(cluster::Backend& backend, const http::Request* r, http::O
   return true;
 }
 
-http::Response Forward::no_room(http::Request& r, const http::OriginFailure& failure) {
-  metrics_.no_room.add();
-  telemetry_.log.warning("no descriptor is left for a connection to a backend (raise LimitNOFILE)",
-                         {{"pool", pool_->name()}, {"error", failure.error.message()}});
-  http::Response response = http::error_page(r, 503, "The server has too much to do at the moment.");
-  response.head->fields.add(FieldId::retry_after, "1");
-  return response;
-}
-
 std::string_view Forward::host_for(const http::Request& r, const cluster::Backend& backend) const noexcept {
   if (!options_.host.empty()) return options_.host;
   return r.authority.empty() ? std::string_view(backend.address()) : r.authority;
@@ -541,15 +454,6 @@ void Forward::keep_warm(net::Loop& loop) {
   }
 }
 
-http::Response Forward::nobody(http::Request& r, const cluster::Why& why) {
-  metrics_.no_backend.add();
-  telemetry_.log.warning("no backend can take a request", {{"pool", pool_->name()}, {"why", why.text()}});
-  http::Response response =
-      http::error_page(r, 503, "No server is ready to answer at the moment. Please try again shortly.");
-  response.head->fields.add(FieldId::retry_after, "5");
-  return response;
-}
-
 // A status that retry_on names, while somebody else can be asked. What it costs is counted before it is spent.
 bool Forward::status_is_retried(const http::Request& r, const http::ResponseHead& head, Tried tried) const {
   if (retried_statuses_.empty() || !http::is_idempotent(r.method)) return false;
@@ -567,23 +471,6 @@ bool Forward::may_retry(const http::Request& r, const http::OriginFailure& failu
   // After a time-out it may be at work on it: waiting twice is for those who ask for it.
   const bool wanted = failure.error == Errc::timed_out ? retries_timeout_ : retries_broken_;
   return wanted && http::is_idempotent(r.method);
-}
-
-http::Response Forward::failed(http::Request& r, const http::OriginFailure& failure) {
-  metrics_.failures.add();
-  if (failure.busy) {
-    http::Response response =
-        http::error_page(r, 503, "The server that should answer is busy. Please try again shortly.");
-    response.head->fields.add(FieldId::retry_after, "1");
-    return response;
-  }
-  if (failure.error == Errc::timed_out) {
-    return http::error_page(r, 504, "The server took too long to answer.");
-  }
-  if (failure.stage == Stage::connect) {
-    return http::error_page(r, 502, "The server that should answer could not be reached.");
-  }
-  return http::error_page(r, 502, "The server that should answer sent nothing usable.");
 }
 
 }  // namespace genkan::proxy

@@ -1,0 +1,69 @@
+// What a client hears when no backend answered it. Its one place in this protocol.
+#include "base/text.hpp"
+#include "proxy/forward.hpp"
+
+namespace genkan::proxy {
+
+using http::FieldId;
+using Stage = http::OriginFailure::Stage;
+
+// RFC 9110 7.6.2: OPTIONS and TRACE that may go no further are answered here.
+bool Forward::answer_max_forwards(http::Request& r, http::Response& out) const {
+  if (r.method != http::Method::options && r.method != http::Method::trace) return false;
+  const auto value = r.fields.get(FieldId::max_forwards);
+  if (!value) return false;
+  const auto hops = base::parse_uint(*value);
+  if (!hops) {
+    out = http::error_page(r, 400, "Max-Forwards is not a number.");
+    return true;
+  }
+  if (*hops > 0) {
+    r.fields.set(FieldId::max_forwards, std::to_string(*hops - 1));
+    return false;
+  }
+  if (r.method == http::Method::options) {
+    out = r.reply(204);
+    out.head->fields.add("Allow", "GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS");
+  } else {
+    out = http::error_page(r, 405, "TRACE is not answered here.");
+    out.head->fields.add("Allow", "GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS");
+  }
+  return true;
+}
+
+http::Response Forward::no_room(http::Request& r, const http::OriginFailure& failure) {
+  metrics_.no_room.add();
+  telemetry_.log.warning("no descriptor is left for a connection to a backend (raise LimitNOFILE)",
+                         {{"pool", pool_->name()}, {"error", failure.error.message()}});
+  http::Response response = http::error_page(r, 503, "The server has too much to do at the moment.");
+  response.head->fields.add(FieldId::retry_after, "1");
+  return response;
+}
+
+http::Response Forward::nobody(http::Request& r, const cluster::Why& why) {
+  metrics_.no_backend.add();
+  telemetry_.log.warning("no backend can take a request", {{"pool", pool_->name()}, {"why", why.text()}});
+  http::Response response =
+      http::error_page(r, 503, "No server is ready to answer at the moment. Please try again shortly.");
+  response.head->fields.add(FieldId::retry_after, "5");
+  return response;
+}
+
+http::Response Forward::failed(http::Request& r, const http::OriginFailure& failure) {
+  metrics_.failures.add();
+  if (failure.busy) {
+    http::Response response =
+        http::error_page(r, 503, "The server that should answer is busy. Please try again shortly.");
+    response.head->fields.add(FieldId::retry_after, "1");
+    return response;
+  }
+  if (failure.error == Errc::timed_out) {
+    return http::error_page(r, 504, "The server took too long to answer.");
+  }
+  if (failure.stage == Stage::connect) {
+    return http::error_page(r, 502, "The server that should answer could not be reached.");
+  }
+  return http::error_page(r, 502, "The server that should answer sent nothing usable.");
+}
+
+}  // namespace genkan::proxy
