@@ -261,10 +261,18 @@ def ask(line="GET / HTTP/1.1", *fields, host="Host: a", content=b""):
     return b"\r\n".join(octets(one) for one in lines) + b"\r\n\r\n" + octets(content)
 
 
+def pieces(data, size):
+    """`data` in segments of `size` octets; what is long would take too long."""
+    if not size or len(data) > 2000:
+        return [data]
+    return [data[at:at + size] for at in range(0, len(data), size)]
+
+
 class Backends:
     """One listening socket for each row; what comes is kept in got[row]: whole requests, faults, unfinished octets."""
 
-    def __init__(self, rows):
+    def __init__(self, rows, size=0):
+        self.size = size
         self.rows, self.ports, self.got, self.count = rows, [], [[] for _ in rows], 0
         self.faults = [[] for _ in rows]
         self.rests = [[] for _ in rows]
@@ -350,7 +358,8 @@ class Backends:
                 connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                 raise StopIteration
             else:
-                connection.sendall(step)
+                for piece in pieces(step, self.size):
+                    connection.sendall(piece)
 
     def stop(self):
         self.stopped = True
@@ -378,9 +387,9 @@ def site(port, ports, more=""):
 
 
 class Judge:
-    def __init__(self, rows, port):
-        self.rows, self.port = rows, port
-        self.backends = Backends(rows)
+    def __init__(self, rows, port, size=0):
+        self.rows, self.port, self.size = rows, port, size
+        self.backends = Backends(rows, size)
         self.faults = [[] for _ in rows]
         self.talks = [b"" for _ in rows]
 
@@ -437,7 +446,8 @@ class Judge:
                     wire.sock.close()
                     return
                 else:
-                    wire.sock.sendall(step)
+                    for piece in pieces(step, self.size):
+                        wire.sock.sendall(piece)
             except (BrokenPipeError, ConnectionResetError, Truncated):
                 return  # it has answered and closed already; what it said is read by who called
 

@@ -91,10 +91,14 @@ for line, codes in (("FOO", "500"), ("", "500"), ("   ", "500"), ("X", "500"), (
     say(f"{line!r} alone", SYNTAX, line, codes)
 say("QUIT", "5321 4.1.1.10", "QUIT", "221", closed=True)
 say("QUIT with a space behind", "5321 4.1.1", "QUIT ", "221", closed=True, level="SHOULD")
-for name, octets in (("a NUL", b"NO\x00OP\r\n"), ("an 8-bit octet", b"NO\xd6P\r\n"), ("a control character", b"\x1bNOOP\r\n"), ("a bare LF", b"NOOP\nNOOP\r\n"), ("a bare CR", b"NOOP\rNOOP\r\n"), ("two CR", b"NOOP\r\r\n"), ("LF CR", b"NOOP\n\rNOOP\r\n")):
+for name, octets in (("a NUL", b"NO\x00OP\r\n"), ("an 8-bit octet", b"NO\xd6P\r\n"), ("a control character", b"\x1bNOOP\r\n"), ("a bare CR", b"NOOP\rNOOP\r\n"), ("two CR", b"NOOP\r\r\n")):
     say(f"a command with {name}: one reply", "5321 2.3.8", octets, ("500", "501"))
-case("RCPT hidden behind a bare LF", "5321 2.3.8", (b"MAIL FROM:<{s}>\nRCPT TO:<evil@next.example>\r\n", NO), (b"DATA\r\n", ("503", "554")))
-case("a whole message hidden behind bare LF", "5321 2.3.8", (b"NOOP\n" + EVIL.replace(b"\r\n", b"\n") + b".\r\n", NO))
+# An LF alone ends no line. Whoever sends one may mean what follows as a command or not: it is not executed, and since a client
+# that ends all its lines so should hear about it now and not when it has waited long enough, the session ends.
+for name, octets in (("LF", b"NOOP\nNOOP\r\n"), ("LF CR", b"NOOP\n\rNOOP\r\n"), ("LF behind a line that is too long", b"NOOP " + b"x" * 5000 + b"\nNOOP\r\n"), ("RCPT behind LF", b"MAIL FROM:<{s}>\nRCPT TO:<evil@next.example>\r\n"),
+                     ("a message behind LF", b"NOOP\n" + EVIL.replace(b"\r\n", b"\n") + b".\r\n")):
+    say(f"a command with a bare LF: {name}", "5321 2.3.8", octets, NO, closed=True)
+case("RCPT with a bare LF in a transaction", "5321 2.3.8", (FROM, "250"), (TO, "250"), (b"NOOP\nRCPT TO:<evil@next.example>\r\nDATA\r\n" + SIMPLE + b".\r\n", NO), closed=True)
 
 # --- line lengths ---
 LONG = "5321 4.5.3.1"
@@ -274,7 +278,8 @@ case("a chunk that is an end and more commands", CHUNK, (FROM + TO, "250", "250"
 case("a chunk that is an end and more commands, to a plain next hop", CHUNK, (FROM + PLAIN, "250", "250"), (b"BDAT %d LAST\r\n" % (5 + len(EVIL)) + b"\r\n.\r\n" + EVIL, "250"), arrives=b"\r\n.\r\n" + EVIL)
 case("an end across two chunks, to a plain next hop", CHUNK, (FROM + PLAIN, "250", "250"), (b"BDAT 4\r\na\r\n.", "250"), (b"BDAT %d LAST\r\n" % (2 + len(EVIL)) + b"\r\n" + EVIL, "250"), arrives=b"a\r\n.\r\n" + EVIL)
 case("dots are not doubled in chunks", CHUNK, (FROM + PLAIN, "250", "250"), (b"BDAT 8 LAST\r\n.\r\n..a\r\n", "250"), arrives=b".\r\n..a\r\n")
-case("a chunk that does not end a line", CHUNK, (FROM + TO, "250", "250"), (b"BDAT 5 LAST\r\nhello", "250"), arrives=b"hello")
+# What is not BINARYMIME is text, whose last line has its CRLF wherever it goes next (so does Postfix).
+case("a chunk that does not end a line", CHUNK, (FROM + TO, "250", "250"), (b"BDAT 5 LAST\r\nhello", "250"), arrives=b"hello\r\n")
 case("a chunk that does not end a line, to a plain next hop, which needs CRLF", CHUNK, (FROM + PLAIN, "250", "250"), (b"BDAT 5 LAST\r\nhello", "250"), arrives=b"hello\r\n")
 case("bare LF in a chunk", CHUNK, (FROM + TO, "250", "250"), (b"BDAT 4 LAST\r\na\nb\n", NO), (b"NOOP\r\n", "250"))
 case("bare CR at the end of the last chunk", CHUNK, (FROM + TO, "250", "250"), (b"BDAT 2 LAST\r\na\r", NO), (b"NOOP\r\n", "250"))
@@ -294,9 +299,12 @@ case("RSET after BDAT", CHUNK, (FROM + TO, "250", "250"), (b"BDAT 5\r\nhello", "
 case("EHLO after BDAT", CHUNK, (FROM + TO, "250", "250"), (b"BDAT 5\r\nhello", "250"), (b"EHLO client.example\r\n", "250"), (b"BDAT 0 LAST\r\n", "503"))
 case("NOOP between chunks", CHUNK, (FROM + TO, "250", "250"), (b"BDAT 12\r\nSubject: x\r\n", "250"), (b"NOOP\r\n", "250"), (b"BDAT 9 LAST\r\n\r\nhello\r\n", "250"), arrives=SIMPLE)
 case("QUIT between chunks", CHUNK, (FROM + TO, "250", "250"), (b"BDAT 5\r\nhello", "250"), (b"QUIT\r\n", "221"), closed=True)
-for line in ("BDAT", "BDAT ", "BDAT x", "BDAT -1", "BDAT +5", "BDAT 5x", "BDAT 0x5", "BDAT LAST", "BDAT 0 FOO", "BDAT 0 LAST LAST", "BDAT 0 LASTX", "BDAT 0LAST", "BDAT 1.5", "BDAT 99999999999999999999999 LAST"):
-    # After a size that cannot be read nobody knows where the octets end: closing is right as well.
-    case(f"{line!r}", CHUNK, (FROM + TO, "250", "250"), (line.encode() + b"\r\n", ("501", "500", "503", "552", "421", "554")), CLOSED) if "999" in line else case(f"{line!r}", CHUNK, (FROM + TO, "250", "250"), (line.encode() + b"\r\n", ("501", "500", "503")))
+for line in ("BDAT", "BDAT ", "BDAT x", "BDAT LAST", "BDAT 0 FOO", "BDAT 0 LAST LAST", "BDAT 0 LASTX"):
+    case(f"{line!r}", CHUNK, (FROM + TO, "250", "250"), (line.encode() + b"\r\n", "501"))
+case("BDAT with a size and more: its octets are no commands", CHUNK, (FROM + TO, "250", "250"), (b"BDAT 6 FOO\r\nQUIT\r\n", "501"), (b"NOOP\r\n", "250"))
+for line in ("BDAT -1", "BDAT +5", "BDAT 5x", "BDAT 0x5", "BDAT 0LAST", "BDAT 1.5", "BDAT 99999999999999999999999 LAST"):
+    # After a size that cannot be read nobody knows where the octets end, so that the session ends (as with Postfix).
+    case(f"{line!r}", CHUNK, (FROM + TO, "250", "250"), (line.encode() + b"\r\n", ("501", "552")), closed=True)
 case("chunks that are too large together", "1870 6.3", (FROM + TO, "250", "250"), (b"BDAT 700000\r\n" + b"a" * 699998 + b"\r\n", "250"), (b"BDAT 700000 LAST\r\n" + b"a" * 699998 + b"\r\n", "552"), (b"NOOP\r\n", "250"))
 case("a chunk that is too large: its octets are no commands", "1870 6.3", (FROM + TO, "250", "250"), (b"BDAT 1500000 LAST\r\n" + b"QUIT\r\n" * 250000, "552"), (b"NOOP\r\n", "250"))
 case("Received loop in chunks", "5321 6.3", (FROM + TO, "250", "250"), (b"BDAT %d LAST\r\n" % (16 * 120 + len(SIMPLE)) + b"Received: a; b\r\n" * 120 + SIMPLE, "554"))

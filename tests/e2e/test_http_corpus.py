@@ -1,32 +1,24 @@
-"""The corpora of raw HTTP/1.1: every row of http_corpus_*.py, judged from outside (http_judge.py)."""
+"""The corpora of raw HTTP/1.1: every row of http_corpus_*.py, judged from outside (http_judge.py); whole and in segments."""
 import http_corpus_answers
 import http_corpus_framing
 import http_corpus_lines
 import http_corpus_meaning
-from http_judge import Judge, site
+import pytest
 from harness import free_port
+from http_judge import Judge, site
+
+CORPORA = {"lines and fields of requests": http_corpus_lines, "where the content of requests ends": http_corpus_framing,
+           "what requests mean": http_corpus_meaning, "answers of backends": http_corpus_answers}
 
 
-def judge(genkan, rows, more=""):
+@pytest.mark.parametrize("size", [0, 1], ids=["whole", "octet by octet"])
+@pytest.mark.parametrize("name", CORPORA)
+def test_every_row(genkan, name, size):
+    rows = CORPORA[name].ROWS
+    assert len(rows) >= 200 and len({row.name for row in rows}) == len(rows)
     port = free_port()
-    one = Judge(rows, port)
-    g = genkan(site(port, one.backends.ports, more), workers=1)
-    faults = one.run()
+    judge = Judge(rows, port, size)
+    g = genkan(site(port, judge.backends.ports), workers=1)
+    faults = judge.run()
     assert g.running()
     assert not faults, f"{len(faults)} deviations in {len(rows)} rows:\n" + "\n".join(faults)
-
-
-def test_lines_and_fields_of_requests(genkan):
-    judge(genkan, http_corpus_lines.ROWS)
-
-
-def test_where_the_content_of_requests_ends(genkan):
-    judge(genkan, http_corpus_framing.ROWS)
-
-
-def test_what_requests_mean(genkan):
-    judge(genkan, http_corpus_meaning.ROWS)
-
-
-def test_answers_of_backends(genkan):
-    judge(genkan, http_corpus_answers.ROWS)
