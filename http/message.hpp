@@ -31,6 +31,7 @@ struct ResponseHead {
   int status = 0;
   std::string_view reason;  // as the origin sent it, or empty: ours
   int minor_version = 1;    // of the message as received
+  int major_version = 1;    // likewise
   Fields fields;
 };
 

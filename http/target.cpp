@@ -143,6 +143,8 @@ Result<Target> split_target(std::string_view target) {
     const std::size_t end = std::min(rest.find_first_of("/?"), rest.size());
     out.authority = rest.substr(0, end);
     rest = rest.substr(end);
+    if (out.authority.empty()) return Errc::malformed;  // RFC 9110 4.2.1
+    if (rest.empty()) out.bare = true;
   }
   const std::size_t mark = rest.find('?');
   out.path = rest.substr(0, std::min(mark, rest.size()));
@@ -177,6 +179,8 @@ Result<Authority> parse_authority(std::string_view text) {
       if (c == '%') {
         if (end + 2 >= text.size() || hex_value(text[end + 1]) < 0 || hex_value(text[end + 2]) < 0)
           return Errc::malformed;
+        const int octet = hex_value(text[end + 1]) * 16 + hex_value(text[end + 2]);
+        if (octet < 0x20 || octet == 0x7f) return Errc::malformed;  // whoever decodes it would find the name's end
       } else if (!unreserved(c) && !sub_delim(c)) {
         return Errc::malformed;
       }

@@ -17,6 +17,7 @@ struct Target {
   std::string_view path;               // as received; "/" when the absolute form has none
   std::string_view query;              // without '?'
   bool has_query = false;
+  bool bare = false;  // absolute form with neither path nor query
 };
 
 // Errc::malformed: a byte outside 0x21-0x7E, a fragment, no known form.

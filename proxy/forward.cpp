@@ -5,11 +5,8 @@
 #include <cerrno>
 
 #include "base/text.hpp"
-#include "conf/client_fact.hpp"
-#include "http/h1/framing.hpp"
 #include "net/loop.hpp"
 #include "net/proxy_protocol.hpp"
-#include "net/tls_stream.hpp"
 #include "proxy/hedge.hpp"
 #include "proxy/held_body.hpp"
 
@@ -27,41 +24,11 @@ std::uint64_t next_id() noexcept {
   return ++last;
 }
 
-// Adds an element to a list field. The common case, that it is not there yet, copies nothing twice.
-void append(http::Fields& fields, FieldId id, std::string_view element) {
-  if (!fields.has(id)) return fields.add(id, element);
-  std::string all = fields.joined(id);
-  if (!all.empty()) all += ", ";
-  all += element;
-  fields.set(id, all);
-}
-
 // Not the backend's failure: this process has no descriptor, or this host no memory, for one more connection.
 bool out_of_room(const http::OriginFailure& failure) noexcept {
   if (failure.stage != Stage::connect || failure.error.category() != boost::system::system_category()) return false;
   const int e = failure.error.value();
   return e == EMFILE || e == ENFILE || e == ENOBUFS || e == ENOMEM;
-}
-
-// "for=192.0.2.1;proto=http;host=\"example.org\"" (RFC 7239 4: an IPv6 address is bracketed, and quoted for its
-// colons).
-void write_forwarded(const http::Request& r, std::string& out) {
-  out = "for=";
-  if (r.client->is_unix()) {
-    out += "unknown";
-  } else if (r.client->ip.is_v4()) {
-    out += r.client_text;
-  } else {
-    out.append("\"[").append(r.client_text).append("]\"");
-  }
-  out.append(";proto=").append(r.scheme);
-  if (r.authority.empty()) return;
-  out += ";host=\"";
-  for (const char c : r.authority) {
-    if (c == '"' || c == '\\') out += '\\';
-    out += c;
-  }
-  out += '"';
 }
 
 }  // namespace
@@ -131,46 +98,11 @@ Forward::Forward(std::shared_ptr<cluster::Pool> pool, OriginPools& origins, base
 
 Forward::~Forward() = default;
 
-// What the backend learns about the client (RFC 9110 7.6.3, RFC 7239), at the end of what earlier proxies said.
-void Forward::describe_client(http::Request& r, http::Fields& out) const {
-  append(out, FieldId::via, r.protocol == "HTTP/2.0" ? via_2_0_ : r.minor_version == 0 ? via_1_0_ : via_);
-  append(out, FieldId::x_forwarded_for, r.client_text);
-  out.set(FieldId::x_forwarded_proto, r.scheme);
-  if (!r.authority.empty()) out.set(FieldId::x_forwarded_host, r.authority);
-  std::string forwarded;
-  write_forwarded(r, forwarded);
-  append(out, FieldId::forwarded, forwarded);
-  const net::PeerCertificate* peer = r.tls ? r.tls->peer() : nullptr;
-  if (!peer) return;
-  for (const auto& rule : options_.client_fields) {
-    if (const auto field = conf::parse_client_field(rule)) out.set(field->name, net::fact_of(peer, field->fact));
-  }
-}
-
-// Takes away what the backend must not see (RFC 9110 7.6.1), adds what it must know.
-void Forward::prepare(http::Request& r) const {
-  constexpr std::uint64_t kOurs = http::Fields::bit(FieldId::via) | http::Fields::bit(FieldId::x_forwarded_for) |
-                                  http::Fields::bit(FieldId::x_forwarded_proto) |
-                                  http::Fields::bit(FieldId::x_forwarded_host) | http::Fields::bit(FieldId::forwarded);
-  http::h1::remove_hop_by_hop(r.fields);
-  if ((r.fields.present() & kOurs) != 0) return describe_client(r, r.fields);
-  // Most requests of a connection get the same lines.
-  auto& usual = r.usual;
-  if (usual.maker != id_ || usual.minor_version != r.minor_version || usual.authority != r.authority) {
-    usual.maker = id_;
-    usual.minor_version = r.minor_version;
-    usual.authority = r.authority;
-    usual.fields.clear();
-    describe_client(r, usual.fields);
-  }
-  r.fields.append(usual.fields);
-}
-
 net::Task<Result<http::Response>> Forward::answer(http::Response response) { co_return response; }
 
 net::Task<Result<http::Response>> Forward::handle(http::Request& r) {
   http::Response local;
-  if (answer_max_forwards(r, local)) return answer(std::move(local));
+  if (answer_trace(r, local) || answer_max_forwards(r, local)) return answer(std::move(local));
   prepare(r);
   return serve(r);
 }
@@ -303,7 +235,11 @@ net::Task<Result<http::Response>> Forward::serve(http::Request& r) {
         r.backend_time = r.loop.now() - r.started;
         Flight flight{present ? present : pool_, line, std::move(choice.flight), r.started};
         r.attachment.emplace(std::move(flight));
-        append(answer.response.head->fields, FieldId::via, via_);
+        http::ResponseHead& head = *answer.response.head;
+        append_element(head.fields, FieldId::via,
+                       head.major_version == 2   ? via_2_0_
+                       : head.minor_version == 0 ? via_1_0_
+                                                 : via_);
         if (sticky) sticky->mark(r, *backend, *answer.response.head);
         co_return std::move(answer.response);
       }

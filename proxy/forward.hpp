@@ -93,7 +93,9 @@ class Forward final : public http::Handler {
   http::Response failed(http::Request& request, const http::OriginFailure& failure);
   void prepare(http::Request& request) const;
   void describe_client(http::Request& request, http::Fields& out) const;
+  bool answer_trace(http::Request& request, http::Response& out) const;
   bool answer_max_forwards(http::Request& request, http::Response& out) const;
+  static void append_element(http::Fields& fields, http::FieldId id, std::string_view element);
 
   std::shared_ptr<cluster::Pool> pool_;
   OriginPools& origins_;

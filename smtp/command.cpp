@@ -219,6 +219,7 @@ Fault parse_bdat(std::string_view argument, BdatArguments& out) noexcept {
   const auto size = base::parse_uint(number);
   if (!size || number.size() > 19) return Fault::syntax;
   out.size = *size;
+  out.sized = true;
   if (space == std::string_view::npos) return Fault::none;
   out.last = true;
   return base::iequals(skip_spaces(argument.substr(space)), "LAST") ? Fault::none : Fault::syntax;

@@ -88,6 +88,7 @@ struct RcptArguments {
 struct BdatArguments {
   std::uint64_t size = 0;
   bool last = false;
+  bool sized = false;  // `size` was said, whatever is wrong with the rest
 };
 
 Fault parse_mail(std::string_view argument, MailArguments& out);

@@ -19,10 +19,12 @@ LineResult LineSplitter::next(std::string_view in) noexcept {
   result.kind = LineResult::Kind::bad;
   const bool crlf = lf > 0 && in[lf - 1] == '\r';
   const auto line = in.substr(0, crlf ? lf - 1 : lf);
-  if (swallowing_ || line.size() + 2 > kMaxLine) {
+  if (!crlf) {
+    result.fault = LineFault::bare_lf;  // not the end of a line (RFC 5321 2.3.8): what follows is still the same one
+  } else if (swallowing_ || line.size() + 2 > kMaxLine) {
     swallowing_ = false;
     result.fault = LineFault::too_long;
-  } else if (!crlf || line.find('\r') != std::string_view::npos) {
+  } else if (line.find('\r') != std::string_view::npos) {
     result.fault = LineFault::bare_newline;
   } else if (line.find('\0') != std::string_view::npos) {
     result.fault = LineFault::nul;

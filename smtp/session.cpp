@@ -33,7 +33,10 @@ Want Session::bad_line(LineFault fault, std::string& out) {
     case LineFault::too_long:
       return error(500, "5.5.2", "line too long", out);
     case LineFault::bare_newline:
-      return error(500, "5.5.2", "lines end in CRLF, a CR or LF alone is refused", out);
+      return error(500, "5.5.2", "lines end in CRLF, a CR alone is refused", out);
+    case LineFault::bare_lf:
+      put_reply(out, 500, "5.5.2", "lines end in CRLF, an LF alone is refused, closing");
+      return Want::close;
     case LineFault::nul:
       return error(500, "5.5.2", "NUL is not allowed", out);
   }
@@ -266,7 +269,11 @@ Want Session::on_bdat(std::string_view argument, std::string& out) {
   chunk_ = {};
   first_chunk_ = state_ == State::rcpt;
   if (parse_bdat(argument, chunk_) != Fault::none) {
-    // How much follows is unknown, so that nothing after this can be told from content.
+    if (chunk_.sized) return refuse_chunk(501, "5.5.4", "syntax: BDAT size [LAST]", out);
+    const bool number =
+        !argument.empty() && std::string_view("0123456789+-").find(argument[0]) != std::string_view::npos;
+    if (!number) return error(501, "5.5.4", "syntax: BDAT size [LAST]", out);
+    // Somebody meant to send content, but how much is unknown: nothing after this can be told from it.
     put_reply(out, 501, "5.5.4", "syntax: BDAT size [LAST], closing");
     return Want::close;
   }

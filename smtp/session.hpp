@@ -66,7 +66,7 @@ struct Moment {
   bool busy = false;                // mail yields: no new messages now
 };
 
-enum class LineFault { too_long, bare_newline, nul };
+enum class LineFault { too_long, bare_newline, bare_lf, nul };
 
 class Session {
  public:

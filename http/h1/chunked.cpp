@@ -18,7 +18,7 @@ int hex_value(char c) noexcept {
 
 void ChunkedDecoder::reset() noexcept {
   step_ = Step::size_first;
-  quoted_ = false;
+  quoted_ = escaped_ = false;
   left_ = 0;
   extension_ = 0;
   extensions_ = 0;
@@ -43,7 +43,7 @@ ChunkedDecoder::State ChunkedDecoder::next(std::string_view& in, std::string_vie
         } else if (c == ';' || c == ' ' || c == '\t') {
           step_ = Step::extension;  // BWS before ';' (RFC 9112 7.1.1)
           extension_ = c == ';' ? 2 : 1;
-          quoted_ = false;
+          quoted_ = escaped_ = false;
         } else {
           break;
         }
@@ -60,7 +60,8 @@ ChunkedDecoder::State ChunkedDecoder::next(std::string_view& in, std::string_vie
         } else if ((c >= 0 && c < 0x20 && c != '\t') || c == 0x7f) {
           break;
         } else {
-          if (c == '"') quoted_ = !quoted_;
+          if (c == '"' && !escaped_) quoted_ = !quoted_;
+          escaped_ = c == '\\' && quoted_ && !escaped_;
           if (extension_ != 1 || c == ';') ++extension_;
           if (extension_ > kMaxExtension || ++extensions_ > kMaxExtensions) break;
         }

@@ -24,6 +24,8 @@ class ChunkedDecoder {
     step_ = Step::data;
   }
 
+  // Bytes of the chunk under way that have not come yet.
+  std::uint64_t left() const noexcept { return step_ == Step::data ? left_ : 0; }
   const Fields* trailers() const noexcept { return trailers_.entries() ? &trailers_ : nullptr; }
   void reset() noexcept;
 
@@ -36,7 +38,7 @@ class ChunkedDecoder {
   static constexpr std::size_t kMaxTrailers = 16 * 1024;
 
   Step step_ = Step::size_first;
-  bool quoted_ = false;
+  bool quoted_ = false, escaped_ = false;  // in a quoted string of an extension; behind its backslash
   std::uint64_t left_ = 0;
   std::size_t extension_ = 0;
   std::uint64_t extensions_ = 0;

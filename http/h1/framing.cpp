@@ -7,6 +7,8 @@
 namespace genkan::http::h1 {
 namespace {
 
+constexpr std::uint64_t kMaxLength = INT64_MAX;  // beyond it a signed number on the way would turn negative
+
 enum class Coding { absent, chunked, other };
 
 // All Transfer-Encoding lines together must say exactly "chunked".
@@ -28,7 +30,7 @@ bool content_length(const Fields& fields, bool& present, std::uint64_t& length) 
   if (!present) return true;
   if (count > 1) return false;
   const auto value = base::parse_uint(*fields.get(FieldId::content_length));
-  if (!value) return false;
+  if (!value || *value > kMaxLength) return false;
   length = *value;
   return true;
 }
@@ -163,6 +165,7 @@ bool forbidden_in_trailers(std::string_view name) noexcept {
     case FieldId::if_modified_since:
     case FieldId::if_unmodified_since:
     case FieldId::if_range:
+    case FieldId::via:
     case FieldId::proxy_authenticate:
     case FieldId::proxy_authorization:
     case FieldId::x_forwarded_for:
@@ -171,7 +174,7 @@ bool forbidden_in_trailers(std::string_view name) noexcept {
     case FieldId::x_forwarded_host:
       return true;
     default:
-      return false;
+      return base::iequals(name, "WWW-Authenticate");
   }
 }
 

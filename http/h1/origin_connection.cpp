@@ -70,8 +70,10 @@ std::string_view OriginConnection::write_head(std::string_view target, std::stri
   if (!r.expects_continue) skip |= Fields::bit(FieldId::expect);
   out.fields(r.fields, skip);
   if (!r.upgrade.empty()) {
-    out.put("Connection: Upgrade\r\n");
+    out.put(r.fields.has(FieldId::te) ? "Connection: Upgrade, TE\r\n" : "Connection: Upgrade\r\n");
     out.field("Upgrade", r.upgrade);
+  } else if (r.fields.has(FieldId::te)) {
+    out.put("Connection: TE\r\n");  // RFC 9110 10.1.4
   }
   chunked_ = false;
   if (r.body) {

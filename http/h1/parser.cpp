@@ -3,8 +3,10 @@
 #include <boost/asio/buffer.hpp>
 #include <boost/beast/http/basic_parser.hpp>
 
+#include <algorithm>
 #include <array>
 #include <string>
+#include <type_traits>
 
 #include "base/scan.hpp"
 
@@ -20,8 +22,9 @@ constexpr std::size_t kMaxName = 4096;
 template <class Parser>
 class StartLine : public Parser {
  public:
-  // False with `error` set when the grammar of RFC 9112 3 or 4 does not hold.
-  bool parse(std::string_view line, BeastError& error) {
+  // False with `error` set when the grammar of RFC 9112 3 or 4 does not hold. `minor_at`: where the digit of a later
+  // minor version stands, which is read as 1.
+  bool parse(std::string_view line, std::size_t minor_at, BeastError& error) {
     std::array<char, 1024> small;
     std::string large;
     const std::size_t size = line.size() + 2;
@@ -31,6 +34,7 @@ class StartLine : public Parser {
       copy = large.data();
     }
     line.copy(copy, line.size());
+    if (minor_at < line.size()) copy[minor_at] = '1';
     copy[line.size()] = '\r';
     copy[line.size() + 1] = '\n';
     line_ = line;
@@ -94,8 +98,20 @@ constexpr auto kTokenChars = [] {
 
 bool blank(char c) noexcept { return c == ' ' || c == '\t'; }
 
+// RFC 9112 2.3: "HTTP/" DIGIT "." DIGIT, nothing else. `later_at`: the minor digit, when it is above 1: whoever speaks
+// that speaks 1.1 as well (RFC 9110 2.5).
+HeadError check_version(std::string_view text, std::size_t at, std::size_t& later_at) noexcept {
+  const std::string_view v = text.substr(std::min(at, text.size()), 8);
+  const auto digit = [&](std::size_t i) { return v[i] >= '0' && v[i] <= '9'; };
+  if (v.size() != 8 || !v.starts_with("HTTP/") || !digit(5) || v[6] != '.' || !digit(7)) return HeadError::malformed;
+  if (v[5] != '1') return HeadError::version;
+  if (v[7] > '1') later_at = at + 7;
+  return HeadError::none;
+}
+
 // RFC 9112 5: field lines and the empty line after them, which must end `text`. Offsets are relative to `base`.
-HeadError parse_fields(const char* base, std::string_view text, Fields& fields) {
+// `blanks`: white space before a colon, which a request must not have, is taken out (5.1).
+HeadError parse_fields(const char* base, std::string_view text, Fields& fields, bool blanks = false) {
   const char* p = text.data();
   const char* const end = p + text.size();
   while (end - p >= 2) {
@@ -103,8 +119,9 @@ HeadError parse_fields(const char* base, std::string_view text, Fields& fields) 
     const char* const name = p;
     p = base::find_beyond_name(p, end);
     while (p != end && kTokenChars[static_cast<unsigned char>(*p)]) ++p;
-    if (p == name || p == end || *p != ':') return HeadError::malformed;  // no blank before the colon (5.1)
     const auto name_size = static_cast<std::size_t>(p - name);
+    while (blanks && p != end && blank(*p)) ++p;
+    if (name_size == 0 || p == end || *p != ':') return HeadError::malformed;
     if (name_size > kMaxName) return HeadError::malformed;
     for (++p; p != end && blank(*p);) ++p;
     const char* const value = p;
@@ -123,12 +140,16 @@ template <class Start, class Line>
 HeadError parse_head(std::string_view head, Line& line, Fields& fields) {
   const std::size_t stop = head.find("\r\n");
   if (stop == std::string_view::npos) return HeadError::malformed;
+  constexpr bool kResponse = std::is_same_v<Line, StatusLine>;
+  std::size_t later_at = std::string_view::npos;
+  const std::size_t version_at = kResponse ? 0 : stop < 8 ? stop : stop - 8;
+  const HeadError version = check_version(head.substr(0, stop), version_at, later_at);
+  if (version != HeadError::none) return version;
   Start start;
   BeastError error;
-  const bool good = start.parse(head.substr(0, stop + 2), error);
+  const bool good = start.parse(head.substr(0, stop + 2), later_at, error);
   line = start.line;
-  if (error == beast::http::error::bad_version) return HeadError::version;
-  return good ? parse_fields(head.data(), head.substr(stop + 2), fields) : HeadError::malformed;
+  return good ? parse_fields(head.data(), head.substr(stop + 2), fields, kResponse) : HeadError::malformed;
 }
 
 }  // namespace

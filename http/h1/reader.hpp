@@ -48,6 +48,8 @@ class Reader {
   Framing framing() const noexcept { return framing_; }
   const Fields* trailers() const noexcept { return decoder_.trailers(); }
   std::uint64_t body_bytes() const noexcept { return body_bytes_; }
+  // What the chunk under way has announced beyond that.
+  std::uint64_t chunk_left() const noexcept { return framing_.kind == Framing::Kind::chunked ? decoder_.left() : 0; }
 
   // Raw bytes beyond the head (tunnels): what is buffered.
   std::string_view take_buffered() noexcept;

@@ -60,7 +60,11 @@ void ServerSession::drain() noexcept {
   if (idle_) transport_.read_deadline(transport_.loop().now() + server_.drain_grace());
 }
 
-void ServerSession::cancel() noexcept { transport_.cancel(); }
+// The request under way may be waiting for a backend.
+void ServerSession::cancel() noexcept {
+  transport_.cancel();
+  on_hangup();
+}
 
 void ServerSession::on_hangup() noexcept {
   if (gone_) std::exchange(gone_, nullptr)->on_client_gone();

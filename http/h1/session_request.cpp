@@ -47,10 +47,12 @@ int ServerSession::check_request(const RequestLine& line) {
   if (target->form == TargetForm::asterisk && r.method != Method::options) return 400;
 
   // RFC 9112 3.2.2: an absolute target decides, whatever Host says, and Host is made to agree.
+  bool asterisk = target->form == TargetForm::asterisk;
   r.authority = host_field;
   if (target->form == TargetForm::absolute) {
     r.authority = target->authority;
     authority = parse_authority(r.authority);
+    if (target->bare && r.method == Method::options) asterisk = true;  // RFC 9112 3.2.4
     if (target->authority != host_field) r.fields.set(FieldId::host, target->authority);
   }
   if (!r.authority.empty()) {
@@ -61,7 +63,7 @@ int ServerSession::check_request(const RequestLine& line) {
       r.host = host_store_;
     }
   }
-  if (target->form == TargetForm::asterisk) {
+  if (asterisk) {
     r.path = "*";
   } else {
     const auto path = normalise_path(target->path, path_store_, http.merge_slashes);
@@ -111,7 +113,7 @@ bool ServerSession::note_body(const Result<Chunk>& chunk) {
     return false;
   }
   const std::uint64_t max = snapshot_->conf->http.max_body;
-  if (max && reader_.body_bytes() > max) {
+  if (max && reader_.body_bytes() + reader_.chunk_left() > max) {
     body_error_ = Errc::too_large;
     return false;
   }

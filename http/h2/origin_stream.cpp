@@ -237,6 +237,7 @@ bool OriginStream::head_complete(bool) {
   if (interim) interim_text_ = text_;
   ResponseHead& head = interim ? interim_ : head_;
   head.status = head_.status;
+  head.major_version = 2;
   head.fields.clear(text.data());
   for (const Part& p : parts_) head.fields.add_parsed(p.name_at, p.name_size, p.value_at, p.value_size);
   if (interim) {

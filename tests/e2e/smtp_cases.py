@@ -71,13 +71,13 @@ SMUGGLING = [content(f"smuggling by {end!r}", b"a: b\r\n\r\ntext" + end + SMUGGL
 ]
 
 LINES = [
-    bad("LF alone", b"NOOP\n", "500 5.5.2"),
+    bad("LF alone", b"NOOP\n", "500 5.5.2", closed=True),
     bad("CR inside", b"NO\rOP\r\n", "500 5.5.2"),
     bad("CR CR LF", b"NOOP\r\r\n", "500 5.5.2"),
     bad("NUL", b"NO\0OP\r\n", "500 5.5.2"),
     bad("NUL in an address", b"MAIL FROM:<a\0b@c.example>\r\n", "500 5.5.2", [HI]),
     bad("two commands with a CR between", b"MAIL FROM:<{s}>\rRCPT TO:<u@next.example>\r\n", "500 5.5.2", [HI]),
-    bad("two commands with a LF between", b"MAIL FROM:<{s}>\nRCPT TO:<u@next.example>\r\n", ["500", "503"], [HI]),
+    bad("two commands with a LF between", b"MAIL FROM:<{s}>\nRCPT TO:<u@next.example>\r\n", "500", [HI], closed=True),
     bad("empty line", b"\r\n", "500"),
     bad("space in front", b" NOOP\r\n", "500"),
     bad("octets over 127", b"\xff\xfe\r\n", "500"),
@@ -192,8 +192,8 @@ CHUNKS = [
     Case("RSET inside chunks", [*ENVELOPE, (b"BDAT 2\r\na:", "250"), ("RSET\r\n", "250"), (b"BDAT 2 LAST\r\nb\r", "503")]),
     Case("a chunk over the limit", [*ENVELOPE, (b"BDAT 1100000 LAST\r\n" + b"x" * 1_100_000, "552")]),
     Case("chunks that are too large together", [*ENVELOPE, (b"BDAT 700000\r\n" + b"x" * 700_000, "250"), (b"BDAT 700000 LAST\r\n" + b"x" * 700_000, "552")]),
-    bad("BDAT without a size", "BDAT\r\n", "501", ENVELOPE, closed=True), bad("BDAT -1", "BDAT -1\r\n", "501", ENVELOPE, closed=True),
-    bad("BDAT x", "BDAT x LAST\r\n", "501", ENVELOPE, closed=True), bad("BDAT 5 FIRST", "BDAT 5 FIRST\r\n", "501", ENVELOPE, closed=True),
+    bad("BDAT without a size", "BDAT\r\n", "501", ENVELOPE), bad("BDAT -1", "BDAT -1\r\n", "501", ENVELOPE, closed=True),
+    bad("BDAT x", "BDAT x LAST\r\n", "501", ENVELOPE), bad("BDAT 5 FIRST", "BDAT 5 FIRST\r\nhello", "501", ENVELOPE),
     bad("BDAT of a size that no one swallows", "BDAT 99999999999\r\n", "552", ENVELOPE, closed=True),
     bad("DATA with BINARYMIME", "DATA\r\n", "503", [HI, ("MAIL FROM:<{s}> BODY=BINARYMIME\r\n", "250"), TO]),
     Case("binary content", [HI, ("MAIL FROM:<{s}> BODY=BINARYMIME\r\n", "250"), TO, (b"BDAT 14 LAST\r\na: b\r\n\r\n\r\0\n.\n\xff", "250")],

@@ -53,10 +53,10 @@ HOST = "Host: x\r\n"
     (f"GET / HTTP/1.1\r\n{HOST}A: b\nC: d\r\n\r\n", 400),
     (f"GET / HTTP/1.1\r\n{HOST}A: b\0c\r\n\r\n", 400),
     (f"GET / HTTP/1.1\r\n{HOST}(a): b\r\n\r\n", 400),
-    (f"GET /a b HTTP/1.1\r\n{HOST}\r\n", 505),                                         # "b HTTP/1.1" is no version
+    (f"GET /a b HTTP/1.1\r\n{HOST}\r\n", 400),
     (f"GET  / HTTP/1.1\r\n{HOST}\r\n", 400),
     (f"G@T / HTTP/1.1\r\n{HOST}\r\n", 400),
-    (f"GET / HTTP/1.1x\r\n{HOST}\r\n", 505),
+    (f"GET / HTTP/1.1x\r\n{HOST}\r\n", 400),
     (f"GET / HTTP/2.7\r\n{HOST}\r\n", 505),
     ("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 400),                            # TLS on the plain port
 ], ids=lambda value: "")

@@ -100,6 +100,27 @@ TEST(RequestHead, other_versions_are_told_apart) {
   EXPECT_EQ(parse("GET / HTTP/2.0\r\nHost: a\r\n\r\n").error, HeadError::version);
   EXPECT_EQ(parse("GET / HTTP/0.9\r\nHost: a\r\n\r\n").error, HeadError::version);
   EXPECT_EQ(parse("GET / HTTP/1.0\r\n\r\n").error, HeadError::none);
+  for (const std::string none : {"HTTP/1.10", "HTTP/1", "HTTP/1.1x", "http/1.1", "HTTP/1,1", "b HTTP/1.1 "}) {
+    EXPECT_EQ(parse("GET / " + none + "\r\nHost: a\r\n\r\n").error, HeadError::malformed) << none;
+  }
+}
+
+TEST(RequestHead, later_minor_versions_are_read_as_1_1) {
+  const std::string head = "GET /a HTTP/1.7\r\nHost: a\r\n\r\n";
+  const Parsed p = parse(head);
+  ASSERT_EQ(p.error, HeadError::none);
+  EXPECT_EQ(p.line.minor_version, 1);
+  EXPECT_EQ(p.line.target, "/a");
+}
+
+TEST(ResponseHead, white_space_before_a_colon_is_taken_out) {
+  const std::string head = "HTTP/1.2 200 OK\r\nA \t: b\r\n\r\n";
+  StatusLine out;
+  Fields fields;
+  fields.clear(head.data());
+  ASSERT_EQ(parse_response(head, out, fields), HeadError::none);
+  EXPECT_EQ(out.minor_version, 1);
+  EXPECT_EQ(fields.get("A"), "b");
 }
 
 TEST(ResponseHead, status_lines_are_three_digits_and_a_space) {

@@ -182,6 +182,11 @@ TEST_F(SessionTest, SwallowsChunksThatItRefuses) {
   EXPECT_EQ(want_, Want::close);
   EXPECT_EQ(code("BDAT -1"), "501 5.5.4");
   EXPECT_EQ(want_, Want::close);
+  EXPECT_EQ(code("BDAT 5 FIRST"), "501 5.5.4");
+  EXPECT_EQ(want_, Want::chunk);
+  EXPECT_FALSE(session_.chunk_wanted());
+  EXPECT_EQ(code("BDAT"), "501 5.5.4");
+  EXPECT_EQ(want_, Want::command);
 }
 
 TEST_F(SessionTest, DisclosesNothingOnVrfy) {
@@ -254,7 +259,7 @@ TEST(LineSplitter, TakesOnlyLinesThatEndInCrlf) {
        {std::string("NOOP\n"), std::string("NO\rOP\r\n"), std::string("\n"), std::string("a\r\r\n")}) {
     const auto result = splitter.next(bad);
     EXPECT_EQ(result.kind, LineResult::Kind::bad);
-    EXPECT_EQ(result.fault, LineFault::bare_newline);
+    EXPECT_EQ(result.fault, bad.find("\r\n") == std::string::npos ? LineFault::bare_lf : LineFault::bare_newline);
     EXPECT_EQ(result.used, bad.size());
   }
   EXPECT_EQ(splitter.next(std::string_view("NO\0P\r\n", 6)).fault, LineFault::nul);
@@ -271,6 +276,12 @@ TEST(LineSplitter, SwallowsALineThatIsTooLongToItsEnd) {
   EXPECT_EQ(result.kind, LineResult::Kind::bad);
   EXPECT_EQ(result.fault, LineFault::too_long);
   EXPECT_EQ(splitter.next(std::string_view(in).substr(result.used)).line, "NOOP");
+}
+
+TEST_F(SessionTest, EndsAfterALineFeedAlone) {
+  std::string out;
+  EXPECT_EQ(session_.bad_line(LineFault::bare_newline, out), Want::command);
+  EXPECT_EQ(session_.bad_line(LineFault::bare_lf, out), Want::close);
 }
 
 }  // namespace
