@@ -11,8 +11,8 @@ from lib import Row, Server, arguments, cpu_per_request, folder, free_port, h2lo
 NGHTTPX = shutil.which("nghttpx") or "/usr/sbin/nghttpx"
 
 
-def nginx(origin_port, threads):
-    server = peers.nginx(origin_port, threads)
+def nginx(origin_port, threads, cpus=None):
+    server = peers.nginx(origin_port, threads, cpus)
     conf = folder() / "nginx" / "nginx.conf"
     conf.write_text(conf.read_text().replace("reuseport backlog=4096;\n          location / {\n            proxy_pass",
                                              "reuseport http2 backlog=4096;\n          location / {\n            proxy_pass")
@@ -21,8 +21,8 @@ def nginx(origin_port, threads):
     return server
 
 
-def haproxy(origin_port, threads):
-    server = peers.haproxy(origin_port, threads)
+def haproxy(origin_port, threads, cpus=None):
+    server = peers.haproxy(origin_port, threads, cpus)
     conf = folder() / "haproxy.cfg"
     conf.write_text(conf.read_text().replace(f"bind 127.0.0.1:{server.port}", f"bind 127.0.0.1:{server.port} proto h2"))
     return server

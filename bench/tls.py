@@ -53,6 +53,19 @@ def nginx(origin_port, threads, cpus):
     return server
 
 
+def haproxy(origin_port, threads, cpus):
+    cert, key = make_certificate()
+    both = folder() / "bench.pem"
+    both.write_text(cert.read_text() + key.read_text())
+    server = peers.haproxy(origin_port, threads, cpus)
+    conf = folder() / "haproxy.cfg"
+    text = conf.read_text().replace(f"bind 127.0.0.1:{server.port}",
+                                    f"bind 127.0.0.1:{server.port} ssl crt {both} alpn http/1.1 ciphersuites {SUITES}")
+    assert " ssl crt " in text
+    conf.write_text(text)
+    return server
+
+
 def handshakes(server, seconds, resumed, clients, cpus):
     """Handshakes for each second of the server's CPU."""
     argv = ["openssl", "s_time", "-connect", f"127.0.0.1:{server.port}", "-www", "/small", "-tls1_3", "-time", str(seconds),

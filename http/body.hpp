@@ -11,6 +11,7 @@
 
 #include "base/result.hpp"
 #include "http/fields.hpp"
+#include "net/pipe.hpp"
 #include "net/task.hpp"
 
 namespace genkan::http {
@@ -41,6 +42,14 @@ class Body {
   virtual net::Task<Result<void>> warm(FilePart piece) {
     static_cast<void>(piece);
     co_return Result<void>();
+  }
+  // Content that comes over a plain connection need not be read to be sent on. How much of it could go so from here to
+  // the end; 0: none, or too little. Asked after poll() said no.
+  virtual std::uint64_t movable() const noexcept { return 0; }
+  // Instead of fetch(): moves some of that into the pipe, at least one byte. They count as read.
+  virtual net::Task<Result<std::size_t>> move(net::Pipe& pipe) {
+    static_cast<void>(pipe);
+    co_return Errc::cancelled;
   }
   // All of the content's bytes, when known before it is read.
   virtual std::optional<std::uint64_t> length() const = 0;

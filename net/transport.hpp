@@ -20,6 +20,7 @@
 #include "base/clock.hpp"
 #include "base/result.hpp"
 #include "net/loop.hpp"
+#include "net/pipe.hpp"
 #include "net/socket.hpp"
 #include "net/tls_stream.hpp"
 
@@ -117,6 +118,37 @@ class Transport final : private Pollable, private Timer {
     std::size_t sent_ = 0;
   };
 
+  // What is there, at most `size` bytes and no more than the pipe takes: the count, 0 is the end of the stream. And all
+  // that a pipe holds. Plain connections only; splices() says whether this is one.
+  class [[nodiscard]] FillPipe final : public Op {
+   public:
+    FillPipe(Transport& t, Pipe& pipe, std::size_t size) : Op(t, Side::read), pipe_(pipe), size_(size) {}
+    bool await_ready() noexcept { return ready(); }
+    Result<std::size_t> await_resume() const noexcept {
+      if (error_) return error_;
+      return count_;
+    }
+
+   private:
+    bool attempt() noexcept override;
+    Pipe& pipe_;
+    std::size_t size_, count_ = 0;
+  };
+
+  class [[nodiscard]] DrainPipe final : public Op {
+   public:
+    DrainPipe(Transport& t, Pipe& pipe) : Op(t, Side::write), pipe_(pipe) {}
+    bool await_ready() noexcept { return ready(); }
+    Result<void> await_resume() const noexcept {
+      if (error_) return error_;
+      return {};
+    }
+
+   private:
+    bool attempt() noexcept override;
+    Pipe& pipe_;
+  };
+
   class [[nodiscard]] Handshake final : public Op {
    public:
     explicit Handshake(Transport& t) : Op(t, Side::read) {}
@@ -137,6 +169,9 @@ class Transport final : private Pollable, private Timer {
   // `head` may lie in the loop's scratch: what is left of it is copied when the write suspends. `body` must stay.
   Write write(std::string_view head, std::string_view body = {}) noexcept { return {*this, head, body}; }
   SendFile send_file(int fd, std::uint64_t at, std::size_t size) noexcept { return {*this, fd, at, size}; }
+  FillPipe fill(Pipe& pipe, std::size_t size) noexcept { return {*this, pipe, size}; }
+  DrainPipe drain(Pipe& pipe) noexcept { return {*this, pipe}; }
+  bool splices() const noexcept { return !tls_ && socket_.pushed_back.empty(); }
   Handshake handshake(std::unique_ptr<TlsStream> tls) noexcept {
     tls_ = std::move(tls);
     return Handshake(*this);

@@ -185,14 +185,48 @@ void OriginConnection::start_upload() {
   net::spawn(transport_->loop(), upload(*this, request_->body));
 }
 
+// Content that need not be read, as long as it comes in pieces for which that pays. False: the upload is over.
+net::Task<bool> OriginConnection::upload_moved(OriginConnection& self, Body* body, std::uint64_t left) {
+  net::Transport& transport = *self.transport_;
+  net::Pipe pipe = net::Pipe::take();
+  int small = 0;
+  while (pipe && left > 0 && small < net::Pipe::kSmallInARow) {
+    const auto n = co_await body->move(pipe);
+    if (self.released_) co_return false;
+    if (!n) {
+      self.upload_error_ = n.error();
+      self.clients_fault_ = true;
+      transport.cancel();
+      co_return false;
+    }
+    left -= *n;
+    small = *n < net::Pipe::kSmall ? small + 1 : 0;
+    const auto sent = co_await transport.drain(pipe);
+    if (!sent) {
+      self.upload_error_ = sent.error();
+      co_return false;
+    }
+  }
+  co_return true;
+}
+
 // Runs beside receive(). When the connection was released meanwhile, it ends it.
 net::Task<void> OriginConnection::upload(OriginConnection& self, Body* body) {
   net::Transport& transport = *self.transport_;
   char prefix[32];
   Result<Chunk> chunk = Chunk{};
-  bool done = false;
+  bool done = false, moved = self.chunked_ || self.tunnel_;
   while (!done && !self.released_) {
-    if (!body->poll(chunk)) chunk = co_await body->fetch();
+    if (!body->poll(chunk)) {
+      const std::uint64_t movable = !moved && transport.splices() ? body->movable() : 0;
+      if (movable > 0) {
+        moved = true;  // it is tried once
+        const bool goes_on = co_await upload_moved(self, body, movable);
+        if (!goes_on) break;
+        continue;
+      }
+      chunk = co_await body->fetch();
+    }
     if (self.released_) break;
     self.active_ = transport.loop().now();
     if (!chunk) {

@@ -37,6 +37,8 @@ class OriginConnection final : public Body, private Informer::GoneListener {
     return reader_.poll_body(out);
   }
   net::Task<Result<Chunk>> fetch() override { return reader_.fetch_body(); }
+  std::uint64_t movable() const noexcept override { return reader_.movable(); }
+  net::Task<Result<std::size_t>> move(net::Pipe& pipe) override { return reader_.move(pipe); }
   std::optional<std::uint64_t> length() const override;
   const Fields* trailers() const override { return reader_.trailers(); }
   void release() noexcept override;
@@ -61,6 +63,7 @@ class OriginConnection final : public Body, private Informer::GoneListener {
   static void append_trailers(std::string& tail, const Fields* trailers);
   void start_upload();
   static net::Task<void> upload(OriginConnection& self, Body* body);
+  static net::Task<bool> upload_moved(OriginConnection& self, Body* body, std::uint64_t left);
   Step take_head(std::string_view head, OriginFailure& failure);
   void after_interim(const Result<void>& informed, OriginFailure& failure);
   bool fail(OriginFailure& failure, OriginFailure::Stage stage, Error error) noexcept;

@@ -6,6 +6,7 @@
 namespace genkan::http::h1 {
 namespace {
 
+constexpr std::uint64_t kWorthMoving = 64 * 1024;
 constexpr std::size_t kMinBodyRoom = 4 * 1024;  // less than this behind the head: content gets a block of its own
 
 }  // namespace
@@ -200,6 +201,22 @@ void Reader::room_for_body() {
   body_block_ = net::Block(large ? net::Block::kLarge : net::Block::kSmall);
   in_body_block_ = true;
   at_ = end_ = 0;
+}
+
+std::uint64_t Reader::movable() const noexcept {
+  if (framing_.kind != Framing::Kind::length || done_ || at_ < end_ || !transport_.splices()) return 0;
+  return left_ >= kWorthMoving ? left_ : 0;
+}
+
+net::Task<Result<std::size_t>> Reader::move(net::Pipe& pipe) {
+  const auto n =
+      co_await transport_.fill(pipe, static_cast<std::size_t>(std::min<std::uint64_t>(left_, net::Pipe::kSize)));
+  if (!n) co_return n.error();
+  if (*n == 0) co_return Errc::end_of_stream;
+  left_ -= *n;
+  body_bytes_ += *n;
+  done_ = left_ == 0;
+  co_return *n;
 }
 
 net::Task<Result<Chunk>> Reader::fetch_body() {

@@ -43,6 +43,9 @@ class Reader {
   void begin_body(Framing framing) noexcept;
   bool poll_body(Result<Chunk>& out);
   net::Task<Result<Chunk>> fetch_body();
+  // Content that need not be read (Body::movable): nothing of it may be buffered.
+  std::uint64_t movable() const noexcept;
+  net::Task<Result<std::size_t>> move(net::Pipe& pipe);
   bool body_done() const noexcept { return done_; }
   std::uint64_t body_left() const noexcept { return framing_.kind == Framing::Kind::length ? left_ : 0; }
   Framing framing() const noexcept { return framing_; }

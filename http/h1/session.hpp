@@ -39,6 +39,8 @@ class ServerSession final : public Session, private Informer, private net::Trans
     explicit RequestBody(ServerSession& session) : session_(session) {}
     bool poll(Result<Chunk>& out) override;
     net::Task<Result<Chunk>> fetch() override;
+    std::uint64_t movable() const noexcept override;
+    net::Task<Result<std::size_t>> move(net::Pipe& pipe) override;
     std::optional<std::uint64_t> length() const override;
     const Fields* trailers() const override { return session_.reader_.trailers(); }
     void release() noexcept override {}
@@ -77,6 +79,7 @@ class ServerSession final : public Session, private Informer, private net::Trans
   net::Task<Result<void>> send(Response& response, bool& keep, Outcome& outcome);
   net::Task<Result<void>> send_body(Body& body, bool chunked, Result<Chunk> next, std::string_view head,
                                     Outcome& outcome);
+  net::Task<Result<void>> send_moved(Body& body, std::uint64_t left, Outcome& outcome);
   net::Task<Result<void>> send_file(Body& body, FilePart file, std::string_view head, Outcome& outcome);
   net::Task<Result<void>> send_tunnel(const ResponseHead& head, Body& body, Outcome& outcome);
   bool write_head(HeadWriter& out, const ResponseHead& head, std::optional<std::uint64_t> length, bool chunked,

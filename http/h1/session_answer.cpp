@@ -196,12 +196,34 @@ net::Task<Result<void>> ServerSession::send_file(Body& body, FilePart file, std:
   co_return Result<void>();
 }
 
+// Content that need not be read, as long as it comes in pieces for which that pays.
+net::Task<Result<void>> ServerSession::send_moved(Body& body, std::uint64_t left, Outcome& outcome) {
+  net::Pipe pipe = net::Pipe::take();
+  int small = 0;
+  while (pipe && left > 0 && small < net::Pipe::kSmallInARow) {
+    const auto n = co_await body.move(pipe);
+    if (!n) {
+      outcome.content_broken = true;
+      co_return n.error();
+    }
+    left -= *n;
+    small = *n < net::Pipe::kSmall ? small + 1 : 0;
+    const Time began = transport_.loop().now();
+    const auto sent = co_await transport_.drain(pipe);
+    if (!sent) co_return sent.error();
+    outcome.body_bytes += *n;
+    if (left > 0 && dawdles(download_pace_, began, outcome.body_bytes)) co_return Errc::timed_out;
+  }
+  co_return Result<void>();
+}
+
 // `head` lies in the scratch and leaves with the first bytes.
 net::Task<Result<void>> ServerSession::send_body(Body& body, bool chunked, Result<Chunk> next, std::string_view head,
                                                  Outcome& outcome) {
   char prefix[32];
   std::string tail;
   bool between = false;  // a chunk's data was sent and its CRLF is due
+  bool moved = chunked || !transport_.splices();
   if (next->data.empty() && !next->last) {
     const auto sent = co_await transport_.write(head);
     if (!sent) co_return sent.error();
@@ -209,7 +231,14 @@ net::Task<Result<void>> ServerSession::send_body(Body& body, bool chunked, Resul
   }
   for (;;) {
     if (next->data.empty() && !next->last) {
-      if (!body.poll(next)) next = co_await body.fetch();
+      bool polled = body.poll(next);
+      if (const std::uint64_t movable = polled || moved ? 0 : body.movable(); movable > 0) {
+        moved = true;  // it is tried once
+        const auto sent = co_await send_moved(body, movable, outcome);
+        if (!sent) co_return sent.error();
+        polled = body.poll(next);
+      }
+      if (!polled) next = co_await body.fetch();
       if (!next) {
         outcome.content_broken = true;
         co_return next.error();

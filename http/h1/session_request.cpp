@@ -168,6 +168,22 @@ net::Task<Result<Chunk>> ServerSession::RequestBody::fetch() {
   co_return chunk;
 }
 
+std::uint64_t ServerSession::RequestBody::movable() const noexcept {
+  return session_.body_error_ || session_.continue_due_ ? 0 : session_.reader_.movable();
+}
+
+net::Task<Result<std::size_t>> ServerSession::RequestBody::move(net::Pipe& pipe) {
+  ServerSession& s = session_;
+  s.fetching_ = true;
+  const Time began = s.transport_.loop().now();
+  Result<std::size_t> n = co_await s.reader_.move(pipe);
+  if (n && !s.reader_.body_done() && s.dawdles(s.upload_pace_, began, s.reader_.body_bytes())) n = Errc::timed_out;
+  s.fetching_ = false;
+  s.fetch_ended_.notify();
+  if (!n) s.body_error_ = n.error();
+  co_return n;
+}
+
 std::optional<std::uint64_t> ServerSession::RequestBody::length() const {
   const Framing f = session_.reader_.framing();
   if (f.kind == Framing::Kind::length) return f.length;
