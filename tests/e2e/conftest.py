@@ -10,6 +10,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 import harness  # noqa: E402
 from peers import need_root  # noqa: E402
+from sanitizers import Reports  # noqa: E402
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -18,11 +19,17 @@ def pytest_configure(config):
     # Postfix, smtp-sink and a Genkan that gave up root would lose the way to their files in the middle of a test.
     if not config.option.basetemp:
         config.own_folder = config.option.basetemp = tempfile.mkdtemp(prefix="genkan-e2e-")
+    config.reports = Reports()
     config.addinivalue_line("markers", "root: makes network namespaces or needs other rights of root")
 
 
 def pytest_sessionfinish(session, exitstatus):
     """What failed can be looked at; what passed leaves nothing behind."""
+    late = session.config.reports.take()  # of what lives longer than a test
+    session.config.reports.remove()
+    if late:
+        print("\nA sanitizer report after the last test:\n" + "\n".join(late))
+        session.exitstatus = exitstatus = pytest.ExitCode.TESTS_FAILED
     own = getattr(session.config, "own_folder", None)
     if own and exitstatus == 0:
         shutil.rmtree(own, ignore_errors=True)
@@ -31,6 +38,14 @@ def pytest_sessionfinish(session, exitstatus):
 @pytest.fixture(scope="session", autouse=True)
 def _open_folder(tmp_path_factory):
     tmp_path_factory.getbasetemp().chmod(0o755)
+
+
+@pytest.fixture(autouse=True)
+def no_sanitizer_speaks(request):
+    """Set up first, so torn down last: after the programs of the test have ended."""
+    yield
+    reports = request.config.reports.take()
+    assert not reports, "a sanitizer report:\n" + "\n".join(reports)
 
 
 @pytest.fixture
