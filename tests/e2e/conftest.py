@@ -40,14 +40,6 @@ def _open_folder(tmp_path_factory):
     tmp_path_factory.getbasetemp().chmod(0o755)
 
 
-@pytest.fixture(autouse=True)
-def no_sanitizer_speaks(request):
-    """Set up first, so torn down last: after the programs of the test have ended."""
-    yield
-    reports = request.config.reports.take()
-    assert not reports, "a sanitizer report:\n" + "\n".join(reports)
-
-
 @pytest.fixture
 def open_path(tmp_path):
     """tmp_path, for a program that is not root."""
@@ -63,8 +55,12 @@ def rights(request):
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
-    """On failure the end of every log of the test is shown."""
+    """A test fails when a sanitizer spoke. On failure the end of every log of the test is shown."""
     report = (yield).get_result()
+    said = item.config.reports.take() if call.when == "teardown" else []  # here, as another failure hides none of a fixture
+    if said:
+        before = f"{report.longreprtext}\n" if report.failed else ""
+        report.outcome, report.longrepr = "failed", before + "a sanitizer report:\n" + "\n".join(said)
     folder = item.funcargs.get("tmp_path") if hasattr(item, "funcargs") else None
     if report.failed and folder:
         for log in sorted(Path(folder).rglob("*.log")):
