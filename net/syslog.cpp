@@ -222,7 +222,7 @@ void Syslog::connect(Time now) {
   state_ = "connected";
 }
 
-void Syslog::broken(Time now, const std::string& why) {
+void Syslog::broken(Time now, std::string why) {
   link_.reset();
   out_.clear();
   for (auto at = sent_.rbegin(); at != sent_.rend(); ++at) {

@@ -66,7 +66,7 @@ class Syslog final : public base::LineCopy {
   bool place(Time now);
   bool pump();
   void acknowledge(Time now);
-  void broken(Time now, const std::string& why);
+  void broken(Time now, std::string why);  // by value: it may be a text of the link that goes
   void spill_waiting();
   void drop(std::size_t lines);
   void finish();

@@ -11,7 +11,7 @@ declare -A PACKAGES=(
   [peers]="nginx-light haproxy postfix swaks goaccess rsyslog rsyslog-openssl keepalived memcached dovecot-imapd dovecot-lmtpd wrk
     nghttp2-client python3-h2 python3-hpack python3-grpcio python3-websockets iproute2 iputils-ping openssl stress-ng
     curl procps opendkim python3-dkim python3-nacl python3-authres python3-spf publicsuffix pebble
-    python3-cryptography tcpdump"
+    python3-cryptography tcpdump python3-yaml"
   [browser]="chromium"
   [bench]="python3 nginx-light haproxy nghttp2-proxy postfix strace wrk nghttp2-client openssl procps"
   [fuzz]="clang-14 libclang-rt-14-dev"

@@ -10,6 +10,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 import harness  # noqa: E402
 from peers import need_root  # noqa: E402
+from sanitizers import Reports  # noqa: E402
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -18,11 +19,17 @@ def pytest_configure(config):
     # Postfix, smtp-sink and a Genkan that gave up root would lose the way to their files in the middle of a test.
     if not config.option.basetemp:
         config.own_folder = config.option.basetemp = tempfile.mkdtemp(prefix="genkan-e2e-")
+    config.reports = Reports()
     config.addinivalue_line("markers", "root: makes network namespaces or needs other rights of root")
 
 
 def pytest_sessionfinish(session, exitstatus):
     """What failed can be looked at; what passed leaves nothing behind."""
+    late = session.config.reports.take()  # of what lives longer than a test
+    session.config.reports.remove()
+    if late:
+        print("\nA sanitizer report after the last test:\n" + "\n".join(late))
+        session.exitstatus = exitstatus = pytest.ExitCode.TESTS_FAILED
     own = getattr(session.config, "own_folder", None)
     if own and exitstatus == 0:
         shutil.rmtree(own, ignore_errors=True)
@@ -48,8 +55,12 @@ def rights(request):
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
-    """On failure the end of every log of the test is shown."""
+    """A test fails when a sanitizer spoke. On failure the end of every log of the test is shown."""
     report = (yield).get_result()
+    said = item.config.reports.take() if call.when == "teardown" else []  # here, as another failure hides none of a fixture
+    if said:
+        before = f"{report.longreprtext}\n" if report.failed else ""
+        report.outcome, report.longrepr = "failed", before + "a sanitizer report:\n" + "\n".join(said)
     folder = item.funcargs.get("tmp_path") if hasattr(item, "funcargs") else None
     if report.failed and folder:
         for log in sorted(Path(folder).rglob("*.log")):

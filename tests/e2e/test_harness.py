@@ -1,6 +1,10 @@
 """The tools of the tests do what they say: a test of Genkan is worth no more than they are."""
-import socket
+import os
 import smtplib
+import socket
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -58,3 +62,43 @@ def test_smtp_sink_refuses_when_told(smtp_sink):
     with smtplib.SMTP("127.0.0.1", sink.port) as client:
         with pytest.raises(smtplib.SMTPRecipientsRefused):
             client.sendmail("a@example.org", ["b@example.org"], "x")
+
+
+BROKEN = {
+    "address": "char* p = new char[8]; delete[] p; return p[argc];",
+    "leak": "static char* volatile p; p = new char[80]; p = nullptr;",
+    "undefined": "int big = 2147483647; big += argc; return big == 0;",
+    "thread": "int n = 0; std::thread other([&] { ++n; }); ++n; other.join();",
+}
+
+
+@pytest.fixture(scope="module")
+def broken_program(tmp_path_factory):
+    """broken_program(kind): a program with one mistake, built with the sanitizer that knows of it."""
+    folder = tmp_path_factory.mktemp("broken")
+    folder.chmod(0o755)
+
+    def make(kind):
+        source, program = folder / f"{kind}.cpp", folder / kind
+        source.write_text("#include <thread>\nint main(int argc, char**) { (void)argc; " + BROKEN[kind] + " }\n")
+        subprocess.run(["g++", "-g1", f"-fsanitize={'address' if kind == 'leak' else kind}", "-fno-sanitize-recover=all", source,
+                        "-o", program], check=True)
+        return program
+    return make
+
+
+@pytest.mark.parametrize("kind", BROKEN)
+def test_a_sanitizer_report_fails_the_test_although_nobody_looks_at_the_program(kind, broken_program, tmp_path):
+    program = broken_program(kind)
+    user = "nobody" if os.geteuid() == 0 else None  # as a program that gave up root
+    (tmp_path / "test_one.py").write_text(
+        "import subprocess\n"
+        f"def test_it():\n    subprocess.run([{str(program)!r}], stderr=subprocess.DEVNULL, user={user!r})\n"
+        "def test_another():\n    subprocess.run(['true'])\n")
+    env = {name: value for name, value in os.environ.items() if not name.endswith("SAN_OPTIONS")}
+    done = subprocess.run([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "conftest", str(tmp_path / "test_one.py")],
+                          env={**env, "PYTHONPATH": str(Path(__file__).parent)}, capture_output=True, text=True)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "2 passed, 1 error" in done.stdout and "a sanitizer report" in done.stdout, done.stdout
+    said = {"address": "heap-use-after-free", "leak": "LeakSanitizer", "undefined": "runtime error", "thread": "data race"}
+    assert said[kind] in done.stdout, done.stdout

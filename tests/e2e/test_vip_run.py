@@ -13,7 +13,7 @@ from pathlib import Path
 
 import netns
 import pytest
-from harness import SANITIZER, SLOW, Genkan, wait_until
+from harness import SLOW, Genkan, wait_until
 from vip_site import PORT, TOOLS, VIP, Site
 
 pytestmark = pytest.mark.skipif(netns.missing() is not None, reason=str(netns.missing()))
@@ -160,7 +160,6 @@ def test_an_upgrade_moves_no_address(site):
         probes.end()
         assert probes.answered_by() == ["a", "b"] and probes.outage_ms() <= TAKEOVER
         wait_until(lambda: not alive(guardian), 10, "its guardian ends too")
-        assert not SANITIZER.search(site.a_node.genkan.log())
     finally:
         if alive(new):
             os.kill(new, signal.SIGKILL)
@@ -194,7 +193,6 @@ def test_only_the_guardian_keeps_rights_and_only_two(site):
         assert int(program[kind], 16) == 0, program
     assert int(guardian["CapPrm"], 16) == NET_RAW_AND_ADMIN and int(guardian["CapEff"], 16) == NET_RAW_AND_ADMIN
     assert guardian["NoNewPrivs"] == "1" and guardian["Name"] == "genkan-vip"
-    assert not SANITIZER.search(site.a_node.genkan.log())
 
 
 def nobody():
