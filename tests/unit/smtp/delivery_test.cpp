@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include "base/text.hpp"
 #include "smtp/delivery/report.hpp"
 #include "smtp/delivery/settle.hpp"
 #include "smtp/relay.hpp"
@@ -245,6 +246,43 @@ TEST(Report, IsAMultipartReportWithTheStatusOfEachRecipient) {
   }
   for (std::size_t at = text.find('\n'); at != std::string::npos; at = text.find('\n', at + 1))
     EXPECT_EQ(text[at - 1], '\r');
+}
+
+TEST(Report, ABoundaryStandsNowhereInWhatIsReturned) {
+  Envelope envelope;
+  envelope.sender = "s@client.example";
+  auto input = report_input(envelope);
+  input.content = "Subject: x\r\n\r\n--genkan-tok--\r\ngenkan-tok-0\r\n";
+  EXPECT_NE(build_report(input).find("boundary=\"genkan-tok-1\""), std::string::npos);
+}
+
+TEST(Report, HoldsNoLineThatMailMayNotHave) {
+  Envelope envelope;
+  envelope.sender = "s@client.example";
+  auto input = report_input(envelope);
+  const std::string content = "Subject: " + std::string(2000, 'x') + "\r\n\r\nbody " + std::string(2000, 'y') + "\r\n";
+  input.content = content;
+  input.recipients[0].reply = "550 5.1.1 " + std::string(3000, 'z') + "\r\nX: y";
+  const auto text = build_report(input);
+  EXPECT_NE(text.find("text/rfc822-headers"), std::string::npos) << "it can not be returned whole";
+  EXPECT_EQ(text.find("\r\nX: y"), std::string::npos);
+  for (const auto line : base::split(text, '\n')) EXPECT_LE(line.size(), 999u);
+}
+
+TEST(Report, TheStatusIsAsciiUnlessTheMessageWasSmtputf8) {
+  Envelope envelope;
+  envelope.sender = "s@client.example";
+  auto input = report_input(envelope);
+  input.recipients[0].recipient.address = "\xc3\xa9@x.example";
+  input.recipients[0].recipient.orcpt = "utf-8;\xc3\xa9@x.example";
+  input.recipients[0].reply = "550 \xff \xe6\x97\xa5";
+  auto text = build_report(input);
+  EXPECT_NE(text.find("Final-Recipient: utf-8; \\x{E9}@x.example\r\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("Original-Recipient: utf-8; \\x{E9}@x.example\r\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("Diagnostic-Code: smtp; 550 ? \\x{65E5}\r\n"), std::string::npos) << text;
+  envelope.utf8 = true;
+  text = build_report(input);
+  EXPECT_NE(text.find("Final-Recipient: utf-8; \xc3\xa9@x.example\r\n"), std::string::npos) << text;
 }
 
 TEST(Report, ReturnsOnlyTheHeaderWhenAskedToOrWhenMailIsOnlyLate) {
