@@ -7,30 +7,6 @@ namespace genkan::proxy {
 using http::FieldId;
 using Stage = http::OriginFailure::Stage;
 
-// RFC 9110 7.6.2: OPTIONS and TRACE that may go no further are answered here.
-bool Forward::answer_max_forwards(http::Request& r, http::Response& out) const {
-  if (r.method != http::Method::options && r.method != http::Method::trace) return false;
-  const auto value = r.fields.get(FieldId::max_forwards);
-  if (!value) return false;
-  const auto hops = base::parse_uint(*value);
-  if (!hops) {
-    out = http::error_page(r, 400, "Max-Forwards is not a number.");
-    return true;
-  }
-  if (*hops > 0) {
-    r.fields.set(FieldId::max_forwards, std::to_string(*hops - 1));
-    return false;
-  }
-  if (r.method == http::Method::options) {
-    out = r.reply(204);
-    out.head->fields.add("Allow", "GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS");
-  } else {
-    out = http::error_page(r, 405, "TRACE is not answered here.");
-    out.head->fields.add("Allow", "GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS");
-  }
-  return true;
-}
-
 http::Response Forward::no_room(http::Request& r, const http::OriginFailure& failure) {
   metrics_.no_room.add();
   telemetry_.log.warning("no descriptor is left for a connection to a backend (raise LimitNOFILE)",
