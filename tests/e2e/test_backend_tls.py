@@ -115,7 +115,7 @@ def test_http_2_over_tls_to_nghttpx(genkan, nginx, good, authority, tmp_path):
             assert client.get("/x").text == "plain GET /x\n"
             assert client.get("/size/1m").body == (plain.folder / "1m").read_bytes()
             assert client.request("POST", "/up", body=b"y" * (1 << 20)).status == 200
-        assert plain.requests()[0]["via"]
+        assert plain.asked(1)[0]["via"]
     finally:
         proxy.end()
 
