@@ -16,6 +16,7 @@ class Encoder {
   virtual ~Encoder() = default;
   // Appends what comes out. After flush the other side can read all that went in. False: out of memory or misused.
   virtual bool encode(std::string_view in, Then then, std::string& out) = 0;
+  virtual std::size_t memory() const noexcept = 0;  // bytes of its state
 };
 
 // Null when there is no memory. `level` 1 to 9.
