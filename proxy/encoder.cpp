@@ -99,7 +99,8 @@ class Brotli final : public Encoder {
     state_ = ::BrotliEncoderCreateInstance(take, give, &heap_);
     if (!state_) return;
     ::BrotliEncoderSetParameter(state_, BROTLI_PARAM_QUALITY, static_cast<std::uint32_t>(level));
-    ::BrotliEncoderSetParameter(state_, BROTLI_PARAM_LGWIN, kWindowBits);
+    // From 7 up a larger window brings tables of 8 to 33 MiB for each stream.
+    ::BrotliEncoderSetParameter(state_, BROTLI_PARAM_LGWIN, level >= 7 ? 16 : kWindowBits);
   }
   ~Brotli() override {
     if (state_) ::BrotliEncoderDestroyInstance(state_);
@@ -137,6 +138,9 @@ class Zstd final : public Encoder {
     if (!context_) return;
     ::ZSTD_CCtx_setParameter(context_, ZSTD_c_compressionLevel, level);
     ::ZSTD_CCtx_setParameter(context_, ZSTD_c_windowLog, kWindowBits);
+    // By itself level 9 takes 13 MiB for tables that a window of this size does not fill.
+    ::ZSTD_CCtx_setParameter(context_, ZSTD_c_hashLog, kWindowBits - 1);
+    ::ZSTD_CCtx_setParameter(context_, ZSTD_c_chainLog, kWindowBits - 1);
   }
   ~Zstd() override { ::ZSTD_freeCCtx(context_); }
   bool ok() const noexcept { return context_ != nullptr; }
