@@ -4,6 +4,7 @@
 #include "base/crypto.hpp"
 #include "base/text.hpp"
 #include "base/version.hpp"
+#include "net/block.hpp"
 #include "net/loop.hpp"
 
 namespace genkan::admin {
@@ -86,7 +87,12 @@ net::Task<Result<std::string>> read_all(http::Body* body) {
 }  // namespace
 
 Admin::Admin(base::Telemetry& telemetry, conf::Admin conf, std::string node)
-    : telemetry_(telemetry), conf_(std::move(conf)), node_(std::move(node)), csrf_(base::random_token(24)) {}
+    : telemetry_(telemetry),
+      conf_(std::move(conf)),
+      node_(std::move(node)),
+      csrf_(base::random_token(24)),
+      buffers_(telemetry.metrics.gauge(
+          "genkan_buffers_bytes", "Bytes of buffers of all connections and requests: what http.max_memory limits")) {}
 
 Admin::Access Admin::access(const http::Request& r, bool& by_bearer) const {
   by_bearer = false;
@@ -188,6 +194,7 @@ net::Task<Result<http::Response>> Admin::handle(http::Request& r) {
     response = r.reply(200, "text/plain; charset=utf-8", csrf_ + "\n");
     response.head->fields.add(FieldId::cache_control, "no-store");
   } else if (r.path == "/metrics") {
+    buffers_.add(static_cast<std::int64_t>(net::Buffers::in_use()) - buffers_.sum());
     response = r.reply(200, "text/plain; version=0.0.4; charset=utf-8", telemetry_.metrics.prometheus());
   } else if (r.path == "/api/v1/status") {
     response = json(r, 200, status_json() + "\n");

@@ -45,6 +45,7 @@ class Admin final : public http::Handler {
   const std::string node_;
   const std::string csrf_;
   const WallTime started_ = WallClock::now();
+  base::Counter& buffers_;  // a gauge, set when somebody looks
 };
 
 }  // namespace genkan::admin

@@ -19,8 +19,6 @@ constexpr auto kWarnBefore = 14 * 24h;
 
 constexpr Duration kFetchWithin = 5s;
 constexpr std::size_t kMaxAnswer = 64 * 1024;
-constexpr Duration kFirstRetry = 10s, kLastRetry = 1h;
-constexpr Duration kSoonest = 1min, kLatest = 24h;  // between two answers
 
 using Certificate = net::TlsServer::Certificate;
 
@@ -36,19 +34,6 @@ std::string json_text(std::string_view text) {
 }
 
 std::int64_t seconds_of(WallTime t) { return WallClock::to_time_t(t); }
-
-// Half of what is left of an answer's life, with some chance in it, so that nodes don't come all at once.
-Duration renewal(WallTime this_update, WallTime next_update, WallTime now) {
-  const WallTime middle = this_update + (next_update - this_update) / 2;
-  auto wait = std::chrono::duration_cast<Duration>(middle > now ? middle - now : WallClock::duration::zero());
-  wait = std::clamp<Duration>(wait, kSoonest, kLatest);
-  return wait * static_cast<std::int64_t>(900 + base::random_u64() % 100) / 1000;
-}
-
-Duration back_off(int failures) {
-  const Duration wait = kFirstRetry * (1ll << std::min(failures - 1, 10));
-  return std::min(wait, kLastRetry);
-}
 
 }  // namespace
 
@@ -328,14 +313,15 @@ void Certificates::stapled(const Certificate& certificate, const Fetched& got) {
   if (!got.der.empty()) {
     certificate.staple->set(got.der, got.answer.next_update);
     stapling.good_until = got.answer.next_update;
-    stapling.next = Clock::now() + renewal(got.answer.this_update, got.answer.next_update, wall);
+    stapling.next = Clock::now() + net::ocsp_renewal(got.answer.this_update, got.answer.next_update, wall,
+                                                     static_cast<std::uint32_t>(base::random_u64()));
     if (stapling.failures > 0) telemetry_.log.notice("stapling works again", {{"certificate", name_of(certificate)}});
     stapling.failures = 0;
     stapling.problem.clear();
     fetched_.add();
   } else {
     ++stapling.failures;
-    stapling.next = Clock::now() + back_off(stapling.failures);
+    stapling.next = Clock::now() + net::ocsp_back_off(stapling.failures);
     stapling.problem = got.why;
     failed_.add();
     if (got.error == Errc::refused) {

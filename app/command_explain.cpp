@@ -3,6 +3,8 @@
 #include <sysexits.h>
 
 #include <cstdio>
+#include <ctime>
+#include <optional>
 
 #include "app/commands.hpp"
 #include "base/pattern.hpp"
@@ -36,6 +38,17 @@ class AssumedTls final : public net::TlsStream {
 int usage(const std::string& what) {
   std::fprintf(stderr, "genkan: %s\n", what.c_str());
   return EX_USAGE;
+}
+
+// "2026-03-29 22:15" in this host's zone.
+std::optional<WallTime> local_time(const std::string& text) {
+  std::tm fields{};
+  const char* end = ::strptime(text.c_str(), "%Y-%m-%d %H:%M", &fields);
+  if (!end || *end != '\0') return std::nullopt;
+  fields.tm_isdst = -1;
+  const std::time_t seconds = std::mktime(&fields);
+  if (seconds == -1) return std::nullopt;
+  return WallClock::from_time_t(seconds);
 }
 
 void print_action(const conf::Route& route) {
@@ -103,9 +116,11 @@ int fill(Asked& a, const ExplainOptions& o, const conf::Conf& conf) {
   r.method = http::method_of(o.method);
   r.client = &a.client;
   r.client_text = a.client_text;
-  r.started_wall = WallClock::now();
+  const std::optional<WallTime> at = o.at.empty() ? WallClock::now() : local_time(o.at);
+  if (!at) return usage("\"" + o.at + "\" is not a time such as \"2026-03-29 22:15\"");
+  r.started_wall = *at;
   if (r.scheme == "https") {
-    a.tls.name = a.host;
+    a.tls.name = o.server_name.empty() ? a.host : base::to_lower(o.server_name);
     a.tls.tls_version = "TLSv" + o.tls_version;
     if (!o.certificate.empty()) a.tls.certificate.emplace().subject = o.certificate;
     r.tls = &a.tls;

@@ -130,6 +130,11 @@ void add_explain_command(CLI::App& cli, const OptionsPtr& o, int& status) {
   explain->add_option("--from", o->explain.from, "The client's address")->capture_default_str();
   explain->add_option("--tls-version", o->explain.tls_version, "With https: the TLS version")->capture_default_str();
   explain->add_option("--certificate", o->explain.certificate, "With https: the subject of the client's certificate");
+  explain->add_option("--server-name", o->explain.server_name,
+                      "With https: the name in the TLS handshake, when it is not the host");
+  explain
+      ->add_option("--at", o->explain.at, "When it comes, in this host's time, such as \"2026-03-29 22:15\"; else now")
+      ->type_name("TIME");
   explain->callback([o, &status] { status = command_explain(o->file, o->explain); });
 }
 

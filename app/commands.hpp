@@ -39,6 +39,7 @@ int command_acme_renew(const std::string& file, const std::string& name, bool wa
 
 struct ExplainOptions {
   std::string url, method = "GET", from = "127.0.0.1", tls_version = "1.3", certificate;
+  std::string server_name, at;       // empty: the host; now
   std::vector<std::string> headers;  // "Name: value"
 };
 int command_explain(const std::string& file, const ExplainOptions& options);

@@ -26,8 +26,8 @@ net::Task<void> hand_over(smtp::Server& server, net::Loop& loop, std::shared_ptr
 
 }  // namespace
 
-Mail::Mail(net::Workers& workers, base::Telemetry& telemetry, cluster::Cluster& cluster)
-    : workers_(workers), telemetry_(telemetry), cluster_(cluster) {}
+Mail::Mail(net::Workers& workers, base::Telemetry& telemetry, cluster::Cluster& cluster, net::Syslog& syslog)
+    : workers_(workers), telemetry_(telemetry), cluster_(cluster), syslog_(syslog) {}
 
 Mail::~Mail() = default;
 
@@ -59,6 +59,7 @@ smtp::Hooks Mail::hooks() {
   };
   hooks.node_figures = [this](std::string_view node) { return cluster_.figures_of(node, Clock::now()); };
   hooks.load = load_;
+  hooks.syslog = &syslog_;
   hooks.shared_memory.recall = [this](const std::string& key) -> Result<std::string> {
     const auto memory = this->memory();
     return memory ? memory->get(key) : Result<std::string>(make_error_code(Errc::unavailable));

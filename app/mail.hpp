@@ -25,7 +25,7 @@ namespace genkan::app {
 // Main thread, except where said.
 class Mail {
  public:
-  Mail(net::Workers& workers, base::Telemetry& telemetry, cluster::Cluster& cluster);
+  Mail(net::Workers& workers, base::Telemetry& telemetry, cluster::Cluster& cluster, net::Syslog& syslog);
   ~Mail();
 
   // What mail yields to, asked on the control loop; before listen().
@@ -58,6 +58,7 @@ class Mail {
   net::Workers& workers_;
   base::Telemetry& telemetry_;
   cluster::Cluster& cluster_;
+  net::Syslog& syslog_;
   std::unique_ptr<webmail::Users> users_;
   std::unique_ptr<webmail::Delivery> delivery_;
   std::unique_ptr<smtp::Server> smtp_;

@@ -32,8 +32,8 @@ struct Site::Rooms {
         service(workers.control(), cluster, telemetry, &resolver),
         certificates(workers, telemetry, resolver, conf->node.state_dir),
         acme(workers.control(), resolver, telemetry, acme_hooks()),
-        mail(workers, telemetry, cluster),
         syslog(telemetry),
+        mail(workers, telemetry, cluster, syslog),
         web(workers, telemetry, cluster, syslog),
         operators(workers, telemetry),
         load_watch(metrics, cluster, operators) {
@@ -57,8 +57,8 @@ struct Site::Rooms {
   cluster::Service service;
   Certificates certificates;
   acme::Acme acme;
-  Mail mail;
   net::Syslog syslog;
+  Mail mail;
   Web web;  // after mail: its handlers hold the webmail, which uses mail's accounts to its end
   Operators operators;
   LoadWatch load_watch;

@@ -181,6 +181,19 @@ Histogram& Metrics::histogram(std::string_view name, std::string_view help, Labe
   return *place;
 }
 
+void Metrics::forget(const Labels& labels) {
+  const auto has_all = [&](const auto& series) {
+    return std::all_of(labels.begin(), labels.end(), [&](const auto& label) {
+      return std::find(series.first.begin(), series.first.end(), label) != series.first.end();
+    });
+  };
+  std::lock_guard lock(impl_->mutex);
+  for (auto& [name, family] : impl_->families) {
+    std::erase_if(family.counters, has_all);
+    std::erase_if(family.histograms, has_all);
+  }
+}
+
 std::string Metrics::prometheus() const {
   std::string out;
   std::lock_guard lock(impl_->mutex);

@@ -1,5 +1,6 @@
 // Counters, gauges and latency histograms. Each has one cell per slot (base/slot.hpp): a worker adds to its own cell
-// with a plain relaxed store, a reader sums. Registered once, at start or reload, and never removed while in use. Names
+// with a plain relaxed store, a reader sums. Registered once, at start or reload, and never removed while in use: what
+// comes and goes (backends by DNS) is forgotten by who made it, after the last use. Names
 // follow Prometheus: genkan_ prefix, base units (seconds, bytes), _total for counters.
 #pragma once
 
@@ -91,6 +92,9 @@ class Metrics {
   Counter& counter(std::string_view name, std::string_view help, Labels labels = {});
   Counter& gauge(std::string_view name, std::string_view help, Labels labels = {});
   Histogram& histogram(std::string_view name, std::string_view help, Labels labels = {});
+
+  // Drops every series that has all of these labels. Nobody may hold one of them any more.
+  void forget(const Labels& labels);
 
   std::string prometheus() const;  // text exposition format 0.0.4
 

@@ -24,6 +24,7 @@ TeeBody::TeeBody(http::BodyPtr origin, std::unique_ptr<Keeper> keeper, std::uint
   // A length is a promise of the origin, so only so much is reserved as is soon filled.
   constexpr std::uint64_t kReserve = 256 * 1024;
   if (auto length = origin_->length()) copy_.reserve(static_cast<std::size_t>(std::min(*length, kReserve)));
+  held_.set(copy_.capacity());
 }
 
 void TeeBody::take(const Result<http::Chunk>& chunk) {
@@ -31,19 +32,23 @@ void TeeBody::take(const Result<http::Chunk>& chunk) {
   if (!chunk) {
     keeper_.reset();
     std::string().swap(copy_);
+    held_.set(0);
     return;
   }
   if (copy_.size() + chunk->data.size() > limit_) {
     std::exchange(keeper_, nullptr)->spilled();
     std::string().swap(copy_);
+    held_.set(0);
     return;
   }
   copy_.append(chunk->data);
+  held_.set(copy_.capacity());
   if (!chunk->last) return;
   // An origin that promises more than it sends has broken off, whoever forgot to notice.
   auto length = origin_->length();
   auto keeper = std::exchange(keeper_, nullptr);
   if (!length || *length == copy_.size()) keeper->kept(std::move(copy_));
+  held_.set(0);  // the cache has limits of its own
 }
 
 bool TeeBody::poll(Result<http::Chunk>& out) {

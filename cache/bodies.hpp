@@ -8,6 +8,7 @@
 #include "cache/object.hpp"
 #include "cache/validation.hpp"
 #include "http/body.hpp"
+#include "net/block.hpp"
 
 namespace genkan::cache {
 
@@ -50,6 +51,7 @@ class TeeBody final : public http::Body {
   std::unique_ptr<Keeper> keeper_;  // null: told, or not to be told any more
   std::uint64_t limit_;
   std::string copy_;
+  net::HeldBytes held_;
 };
 
 }  // namespace genkan::cache

@@ -4,6 +4,8 @@
 #include <array>
 #include <cmath>
 
+#include "cluster/members.hpp"
+
 namespace genkan::cluster {
 
 namespace {
@@ -43,7 +45,8 @@ std::string_view name_of(State state) noexcept {
   return kNames[static_cast<std::size_t>(state)];
 }
 
-Backend::Backend(std::string pool, const conf::Backend& conf, const HealthPolicy& policy, base::Telemetry& telemetry)
+Backend::Backend(std::string pool, const conf::Backend& conf, const HealthPolicy& policy, base::Telemetry& telemetry,
+                 const std::optional<base::Endpoint>& at)
     : pool_(std::move(pool)),
       name_(conf.name.empty() ? conf.address : conf.name),
       address_(conf.address),
@@ -60,12 +63,14 @@ Backend::Backend(std::string pool, const conf::Backend& conf, const HealthPolicy
     outcomes_[i] = &telemetry.metrics.counter("genkan_backend_requests_total", "Requests by how the backend ended them",
                                               labels(pool_, name_, kOutcomes[i]));
   }
-  auto parsed = base::Endpoint::parse(address_);
-  if (parsed) {
-    endpoint_ = fixed_ = *parsed;
-  } else {
-    needs_resolving_ = true;
+  if (at) {
+    fixed_ = *at;
+  } else if (const auto parsed = base::Endpoint::parse(address_)) {
+    fixed_ = *parsed;
   }
+  endpoint_ = fixed_;
+  needs_resolving_ = !fixed_;
+  stands_for_many_ = needs_resolving_ && is_name_of_many(conf);
   configure(conf, policy);
   const std::scoped_lock lock(mutex_);
   publish(Time{});

@@ -41,7 +41,9 @@ enum class Outcome : std::uint8_t {
 
 class Backend {
  public:
-  Backend(std::string pool, const conf::Backend& conf, const HealthPolicy& policy, base::Telemetry& telemetry);
+  // `at`: where it is, when `conf` says only its name.
+  Backend(std::string pool, const conf::Backend& conf, const HealthPolicy& policy, base::Telemetry& telemetry,
+          const std::optional<base::Endpoint>& at = std::nullopt);
   Backend(const Backend&) = delete;
   Backend& operator=(const Backend&) = delete;
 
@@ -53,11 +55,13 @@ class Backend {
 
   // Where to connect to; empty while a host name is not resolved.
   std::optional<base::Endpoint> endpoint() const;
-  // The same without a copy where the configuration gives an address and no name; else null.
+  // The same without a copy where it never changes; else null.
   const base::Endpoint* fixed_endpoint() const noexcept { return fixed_ ? &*fixed_ : nullptr; }
   // Control thread. An empty one: the name does not resolve (any more), and the backend is down.
   void set_endpoint(std::optional<base::Endpoint> endpoint, std::string_view why, Time now);
   bool needs_resolving() const noexcept { return needs_resolving_; }
+  // A name whose addresses are to be backends, while it has none: it is down.
+  bool stands_for_many() const noexcept { return stands_for_many_; }
 
   // What a reload may change.
   void configure(const conf::Backend& conf, const HealthPolicy& policy);
@@ -117,6 +121,7 @@ class Backend {
   const std::string pool_, name_, address_, host_, node_;
   std::optional<base::Endpoint> fixed_;  // constant after construction
   bool needs_resolving_ = false;         // constant after construction
+  bool stands_for_many_ = false;         // constant after construction
   base::Log& log_;
   base::Histogram& latency_;
   base::Counter* outcomes_[5];

@@ -26,6 +26,12 @@ bool Expect::contains(unsigned status) const noexcept {
                      [status](const auto& r) { return status >= r.first && status <= r.second; });
 }
 
+Duration next_check_in(const conf::Health& health, Random& random) noexcept {
+  const auto interval = std::max<Duration>(health.interval, 10ms);
+  const std::uint32_t jitter = health.jitter;
+  return interval * (1000 - 10 * jitter + random.below(20 * jitter + 1)) / 1000;
+}
+
 std::string check_request(const conf::Health& health, std::string_view address) {
   const auto host = !health.host.empty()           ? std::string_view(health.host)
                     : address.starts_with("unix:") ? std::string_view("localhost")

@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/clock.hpp"
+#include "cluster/choice.hpp"
 #include "conf/conf.hpp"
 
 namespace genkan::cluster {
@@ -21,6 +23,9 @@ class Expect {
  private:
   std::vector<std::pair<unsigned, unsigned>> ranges_;
 };
+
+// From one check to the next: `interval`, more or less by up to `jitter` percent.
+Duration next_check_in(const conf::Health& health, Random& random) noexcept;
 
 // One GET that asks to close the connection (RFC 9112, section 3). `address` is the default of the Host field.
 std::string check_request(const conf::Health& health, std::string_view address);

@@ -109,10 +109,7 @@ net::Task<void> Probe::run(std::shared_ptr<Probe> probe) {
     if (!self.stopped_) self.backend_->on_check(verdict.good, verdict.why, Clock::now());
   }
   if (self.stopped_) co_return;
-  const auto interval = std::max<Duration>(self.health_.interval, 10ms);
-  const std::uint32_t jitter = self.health_.jitter;
-  self.loop_.wheel().arm(
-      self, self.loop_.now() + interval * (1000 - 10 * jitter + self.random_.below(20 * jitter + 1)) / 1000);
+  self.loop_.wheel().arm(self, self.loop_.now() + next_check_in(self.health_, self.random_));
 }
 
 net::Task<Verdict> Probe::check() {

@@ -68,26 +68,29 @@ std::vector<std::shared_ptr<Backend>> Cluster::list_of(const conf::Pool& pool, c
                                                        const std::vector<std::shared_ptr<Backend>>& before) {
   const auto policy = policy_of(pool);
   std::vector<std::shared_ptr<Backend>> list;
-  const auto add = [&](const conf::Backend& b, std::uint32_t level) {
+  const auto add = [&](const conf::Backend& b, std::uint32_t level, const std::optional<base::Endpoint>& at) {
     const auto twin = [&](const auto& other) { return other->name() == name_of_backend(b); };
     if (std::any_of(list.begin(), list.end(), twin)) return;
     const auto same = std::find_if(before.begin(), before.end(), [&](const auto& old) {
       return old->pool() == pool.name && old->name() == name_of_backend(b) && old->address() == b.address &&
-             old->node() == b.node;
+             old->node() == b.node && old->stands_for_many() == (!at && is_name_of_many(b));
     });
     if (same != before.end()) {
       (*same)->configure(b, policy);
       list.push_back(*same);
     } else {
-      list.push_back(std::make_shared<Backend>(pool.name, b, policy, telemetry_));
+      list.push_back(std::make_shared<Backend>(pool.name, b, policy, telemetry_, at));
     }
     list.back()->set_level(level);
   };
   for (const auto& b : pool.backends) {
-    if (!is_srv(b)) add(b, 0);
+    if (is_srv(b)) continue;
+    // A name that has no address stands in the list itself, as a backend that is down: an operator sees it, and why.
+    const auto found = is_name_of_many(b) ? sources.find(b.address) : sources.end();
+    if (found == sources.end() || found->second.empty()) add(b, 0, std::nullopt);
   }
   for (const auto& [source, members] : sources) {
-    for (const auto& member : members) add(member.conf, member.level);
+    for (const auto& member : members) add(member.conf, member.level, member.at);
   }
   return list;
 }
@@ -123,7 +126,8 @@ Result<void> Cluster::apply(const conf::Conf& conf, Time now, std::string& why) 
   std::vector<std::shared_ptr<Backend>> kept;
   for (std::size_t i = 0; i < conf.pools.size(); ++i) {
     const auto& pool = conf.pools[i];
-    const bool moves = !pool.from_agents.empty() || std::any_of(pool.backends.begin(), pool.backends.end(), is_srv);
+    const bool moves =
+        !pool.from_agents.empty() || std::any_of(pool.backends.begin(), pool.backends.end(), comes_and_goes);
     Moving now_moving;
     if (moves) {
       now_moving = {pool, chains[i], {}, std::make_shared<Seat>()};
@@ -134,7 +138,7 @@ Result<void> Cluster::apply(const conf::Conf& conf, Time now, std::string& why) 
         std::erase_if(now_moving.members, [&](const auto& source) {  // what nobody asks for any more
           if (source.first == "agents") return pool.from_agents != old->second.conf.from_agents;
           return std::none_of(pool.backends.begin(), pool.backends.end(),
-                              [&](const conf::Backend& b) { return b.address == source.first; });
+                              [&](const conf::Backend& b) { return comes_and_goes(b) && b.address == source.first; });
         });
       }
     }
@@ -232,14 +236,35 @@ void Cluster::tick(Time now) {
   if (roll) last_roll_ = now;
   const auto live = static_cast<std::int64_t>(nodes_.live(max_age, now));
   nodes_gauge_.add(live - nodes_gauge_.sum());
+  drop_retired(now);
+}
+
+// Backends that left and have nothing to do any more. A worker that had no request since holds them a while longer, by
+// the form of their pool that it used last.
+void Cluster::drop_retired(Time now) {
   std::vector<std::shared_ptr<Backend>> dropped;  // destroyed after the lock
-  const std::scoped_lock lock(mutex_);
-  std::erase_if(retired_, [&](Retired& r) {
-    if (r.backend->inflight() > 0) r.since = now;
-    if (now - r.since < kRetireAfter) return false;
-    dropped.push_back(std::move(r.backend));
-    return true;
-  });
+  {
+    const std::scoped_lock lock(mutex_);
+    std::erase_if(retired_, [&](Retired& r) {
+      if (r.backend->inflight() > 0) r.since = now;
+      if (now - r.since < kRetireAfter || r.backend.use_count() > 1) return false;
+      dropped.push_back(std::move(r.backend));
+      return true;
+    });
+  }
+  if (dropped.empty()) return;
+  const std::scoped_lock building(build_mutex_);  // or one of them might be made again right now
+  for (auto& backend : dropped) {
+    const base::Labels labels{{"pool", backend->pool()}, {"backend", backend->name()}};
+    backend.reset();
+    // Names of addresses come and go for ever; their figures must not stay for ever. One that is back keeps them.
+    const auto same = [&](const Backend& b) { return b.pool() == labels[0].second && b.name() == labels[1].second; };
+    const auto present = backends();
+    bool back = std::any_of(present.begin(), present.end(), [&](const auto& b) { return same(*b); });
+    const std::scoped_lock lock(mutex_);
+    back = back || std::any_of(retired_.begin(), retired_.end(), [&](const auto& r) { return same(*r.backend); });
+    if (!back) telemetry_.metrics.forget(labels);
+  }
 }
 
 void Cluster::describe_self(LoadRecord& record) const {

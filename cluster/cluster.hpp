@@ -65,11 +65,14 @@ class Cluster {
   // Pool for it. Backends that stay keep their state.
   bool set_members(const std::string& pool, const std::string& source, Members members, Time now);
   bool follow_agents(Time now);  // likewise, for all pools that take agents in
-  struct SrvRow {
+  struct DnsRow {
     std::string pool;
-    conf::Backend row;
+    conf::Backend row;  // a source, by its address
   };
-  std::vector<SrvRow> srv_rows() const;
+  std::vector<DnsRow> dns_rows() const;
+  bool has_members(const std::string& pool, const std::string& source) const;
+  // Why a name has no addresses, for whoever looks at the backend that stands for it meanwhile.
+  void nobody_at(const std::string& pool, const std::string& source, std::string_view why, Time now);
   // Requests of this node's own proxy, for its announcement: inflight, served, service_us.
   void describe_self(LoadRecord& record) const;
 
@@ -88,6 +91,7 @@ class Cluster {
   };
   std::vector<std::shared_ptr<Backend>> list_of(const conf::Pool& pool, const Sources& sources,
                                                 const std::vector<std::shared_ptr<Backend>>& before);
+  void drop_retired(Time now);
   void add_status();
   std::string pools_json() const;
   std::string nodes_json() const;

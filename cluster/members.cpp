@@ -39,6 +39,10 @@ std::string place_of(const NodeView& node, std::string_view what) {
 
 }  // namespace
 
+bool is_name_of_many(const conf::Backend& backend) {
+  return backend.addresses == "all" && !is_srv(backend) && !base::Endpoint::parse(backend.address);
+}
+
 bool is_srv(const conf::Backend& backend) noexcept { return backend.address.starts_with(kSrv); }
 std::string srv_name(const conf::Backend& backend) { return backend.address.substr(kSrv.size()); }
 
@@ -55,11 +59,31 @@ Members srv_members(const conf::Backend& row, const std::vector<net::SrvRecord>&
   for (const auto& r : records) {
     Member m;
     m.conf = row;
+    m.conf.addresses = "first";
     m.conf.name = m.conf.address = r.host + ":" + std::to_string(r.port);
     if (const auto ip = base::IpAddress::parse(r.host); r.port == 0 || ip) continue;  // RFC 2782: a name
     m.conf.weight = row.weight == 0 ? 0 : std::max(1u, std::uint32_t{r.weight} * 100 / heaviest) * row.weight;
     m.level = static_cast<std::uint32_t>(std::lower_bound(priorities.begin(), priorities.end(), r.priority) -
                                          priorities.begin());
+    out.push_back(std::move(m));
+  }
+  sort_and_limit(out);
+  return out;
+}
+
+Members address_members(const conf::Backend& row, const std::vector<base::IpAddress>& addresses) {
+  Members out;
+  const auto port = base::parse_uint(std::string_view(row.address).substr(row.address.rfind(':') + 1));
+  if (!port || *port == 0 || *port > 65535) return out;
+  const bool v4 = std::any_of(addresses.begin(), addresses.end(), [](const auto& ip) { return ip.is_v4(); });
+  for (const auto& ip : addresses) {
+    if (ip.is_v4() != v4) continue;
+    Member m;
+    m.conf = row;
+    m.conf.name = (row.name.empty() ? row.address : row.name) + "/" + ip.text();
+    m.at.emplace();
+    m.at->ip = ip;
+    m.at->port = static_cast<std::uint16_t>(*port);
     out.push_back(std::move(m));
   }
   sort_and_limit(out);
@@ -87,12 +111,12 @@ std::shared_ptr<Seat> Cluster::seat(std::string_view name) const {
   return found == moving_.end() ? nullptr : found->second.seat;
 }
 
-std::vector<Cluster::SrvRow> Cluster::srv_rows() const {
-  std::vector<SrvRow> out;
+std::vector<Cluster::DnsRow> Cluster::dns_rows() const {
+  std::vector<DnsRow> out;
   const std::scoped_lock lock(mutex_);
   for (const auto& [name, moving] : moving_) {
     for (const auto& row : moving.conf.backends) {
-      if (is_srv(row)) out.push_back({name, row});
+      if (comes_and_goes(row)) out.push_back({name, row});
     }
   }
   return out;
@@ -120,6 +144,22 @@ bool Cluster::set_members(const std::string& name, const std::string& source, Me
     if (std::find(list.begin(), list.end(), old) == list.end()) retired_.push_back({old, now});
   }
   return true;
+}
+
+bool Cluster::has_members(const std::string& name, const std::string& source) const {
+  const std::scoped_lock lock(mutex_);
+  const auto found = moving_.find(name);
+  if (found == moving_.end()) return false;
+  const auto members = found->second.members.find(source);
+  return members != found->second.members.end() && !members->second.empty();
+}
+
+void Cluster::nobody_at(const std::string& name, const std::string& source, std::string_view why, Time now) {
+  const auto present = pool(name);
+  if (!present) return;
+  for (const auto& b : present->backends()) {
+    if (b->stands_for_many() && b->address() == source) b->set_endpoint(std::nullopt, why, now);
+  }
 }
 
 bool Cluster::follow_agents(Time now) {

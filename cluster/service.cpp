@@ -84,9 +84,11 @@ void Service::on_timer() noexcept {
 void Service::resolve_backends() {
   next_resolve_ = Clock::now() + kResolveEvery;
   if (!resolver_) return;
-  for (auto& row : cluster_.srv_rows()) net::spawn(loop_, resolve_srv(alive_, std::move(row)));
+  for (auto& row : cluster_.dns_rows()) {
+    net::spawn(loop_, is_srv(row.row) ? resolve_srv(alive_, std::move(row)) : resolve_name(alive_, std::move(row)));
+  }
   for (const auto& backend : cluster_.backends()) {
-    if (backend->needs_resolving()) net::spawn(loop_, resolve(alive_, backend));
+    if (backend->needs_resolving() && !backend->stands_for_many()) net::spawn(loop_, resolve(alive_, backend));
   }
 }
 
@@ -95,11 +97,34 @@ void Service::members_changed() {
   checker_.refresh();
   if (!resolver_) return;
   for (const auto& backend : cluster_.backends()) {
-    if (backend->needs_resolving() && !backend->endpoint()) net::spawn(loop_, resolve(alive_, backend));
+    const bool asked = backend->needs_resolving() && !backend->stands_for_many();
+    if (asked && !backend->endpoint()) net::spawn(loop_, resolve(alive_, backend));
   }
 }
 
-net::Task<void> Service::resolve_srv(std::shared_ptr<Service*> self, Cluster::SrvRow row) {
+// Each address of a name is a backend.
+net::Task<void> Service::resolve_name(std::shared_ptr<Service*> self, Cluster::DnsRow row) {
+  const std::string name = row.row.address.substr(0, row.row.address.rfind(':'));
+  auto asked = (*self)->resolver_->addresses(name);
+  const auto found = co_await asked;
+  if (!*self) co_return;
+  Service& service = **self;
+  const Time now = Clock::now();
+  Members members;
+  if (found) members = address_members(row.row, found->records);
+  // As below: name servers that say nothing change nothing. Nor does half an answer, IPv6 alone because nobody said
+  // whether there is IPv4, take the others' place.
+  const bool v4 = found && !found->records.empty() && found->records.front().is_v4();
+  const bool known = found ? found->whole || v4 : found.error() == Errc::not_found;
+  const std::string& source = row.row.address;
+  if (known || !service.cluster_.has_members(row.pool, source)) {
+    if (service.cluster_.set_members(row.pool, source, std::move(members), now)) service.members_changed();
+  }
+  if (!found)
+    service.cluster_.nobody_at(row.pool, source, "its name does not resolve: " + found.error().message(), now);
+}
+
+net::Task<void> Service::resolve_srv(std::shared_ptr<Service*> self, Cluster::DnsRow row) {
   auto asked = (*self)->resolver_->srv(srv_name(row.row));
   const auto found = co_await asked;
   if (!*self) co_return;

@@ -49,7 +49,8 @@ class Service final : private net::Timer {
   void on_timer() noexcept override;
   void change_channel();
   void resolve_backends();
-  static net::Task<void> resolve_srv(std::shared_ptr<Service*> self, Cluster::SrvRow row);
+  static net::Task<void> resolve_srv(std::shared_ptr<Service*> self, Cluster::DnsRow row);
+  static net::Task<void> resolve_name(std::shared_ptr<Service*> self, Cluster::DnsRow row);
   void members_changed();
   static net::Task<void> resolve(std::shared_ptr<Service*> self, std::shared_ptr<Backend> backend);
 

@@ -55,11 +55,21 @@ void check_hedge(Checker& check, const Pool& pool, const std::string& place) {
   }
 }
 
+void check_addresses(Checker& check, const Pool& pool, const std::string& place) {
+  for (std::size_t i = 0; i < pool.backends.size(); ++i) {
+    const Backend& b = pool.backends[i];
+    if (b.addresses == Backend().addresses) continue;
+    if (!base::Endpoint::parse(b.address) && !b.address.starts_with("srv:")) continue;
+    check.warning(at(place + ".backend", i, "addresses"), "it has no effect: `address` is no name with addresses");
+  }
+}
+
 }  // namespace
 
 void check_pool_connections(Checker& check, const Pool& pool, const std::string& place) {
   check_tls(check, pool, place);
   check_hedge(check, pool, place);
+  check_addresses(check, pool, place);
   if (pool.send_proxy != "off" && pool.warm_connections > 0) {
     check.error(place + ".warm_connections", "a connection that names its client can't be opened before there is one",
                 "leave it out, or send_proxy = \"off\"");

@@ -41,7 +41,7 @@ struct Syslog {
   std::string server;  // "udp://192.0.2.1:514", "tcp://...", "tls://..."; empty: off
   std::string facility = "local0";
   std::string app_name = "genkan";
-  bool access_log = true, log = true;
+  bool access_log = true, mail_log = true, log = true;
   std::uint64_t buffer = 64ull << 20;  // bytes on the disk while the receiver is away; 0: none
   std::string ca;                      // PEM file; empty: the system's
   std::string tls_name;                // that the certificate must bear; empty: the host of `server`
@@ -138,6 +138,7 @@ struct Backend {
   std::string node;  // the name under which this host's agent announces its load; default: none
   std::uint32_t weight = 1;
   std::uint32_t max_connections = 0;  // per node; 0: no limit
+  std::string addresses = "all";      // of a name: all | first
 };
 
 struct Health {

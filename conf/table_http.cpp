@@ -122,8 +122,9 @@ Section http_section() {
         "Connections at once from one client address (IPv6: from one /64); what comes beyond it is closed before a "
         "byte of it is read. Behind a PROXY header it counts for the address in the header. 0: no limit.");
   s.row("max_memory", &Http::max_memory, size(0),
-        "Buffers of all client connections together. Above it new connections are closed and new requests are answered "
-        "503, until it is less again. 0: no limit.");
+        "Buffers of all client connections and requests together: what was received and not passed on, compression, "
+        "pieces of files, copies for mirrors, second requests and the cache. Above it new connections are closed and "
+        "new requests are answered 503, until it is less again. 0: no limit.");
   s.row("h2_max_streams", &Http::h2_max_streams, number(1, 10'000),
         "Requests at once on one HTTP/2 connection. What a client opens beyond it is refused.");
   s.row("tunnel_timeout", &Http::tunnel_timeout, duration(1s, 24h * 30),

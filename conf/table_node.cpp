@@ -61,7 +61,8 @@ Section access_log_section() {
 
 Section syslog_section() {
   SectionOf<Syslog> s(
-      "Sends the access log and the log to a syslog receiver as well (RFC 5424). While it is away lines wait on the "
+      "Sends the access log, the mail log and the log to a syslog receiver as well (RFC 5424). While it is away lines "
+      "wait on the "
       "disk, up to `buffer`; what comes beyond that is dropped and counted.");
   s.row(
       "server", &Syslog::server, example(unset(text(), "no syslog"), "\"tls://logs.example.org:6514\""),
@@ -73,6 +74,8 @@ Section syslog_section() {
         "The facility of every message.");
   s.row("app_name", &Syslog::app_name, text(), "APP-NAME of every message: up to 48 printable characters.");
   s.row("access_log", &Syslog::access_log, flag(), "Send the lines of the access log, in the format of [access_log].");
+  s.row("mail_log", &Syslog::mail_log, flag(),
+        "Send the lines of the mail log, in the format of [smtp] `log_format`. They need no [smtp] `log`.");
   s.row("log", &Syslog::log, flag(), "Send what Genkan says about itself.");
   s.row("buffer", &Syslog::buffer, size(0, 1ull << 40),
         "Bytes of lines that wait in `state_dir` while the receiver is away. They survive a restart. 0: only a little, "

@@ -21,6 +21,10 @@ Section backend_section() {
         "Share of the requests, compared with the other backends; 0 takes it out of service.");
   s.row("max_connections", &Backend::max_connections, number(0, 1'000'000),
         "Connections that this node opens to it at once; 0 means no limit.");
+  s.row("addresses", &Backend::addresses, words({"all", "first"}),
+        "Where `address` is a name: with \"all\" each of its addresses is a backend of its own, with its own health, "
+        "connections and limits; with \"first\" one of them is used until the name no longer has it. IPv6 addresses "
+        "are used where a name has no others.");
   return s.take();
 }
 

@@ -15,6 +15,27 @@ class Buffers {
   static std::uint64_t in_use() noexcept;
 };
 
+// Bytes that its owner keeps outside of Blocks, counted as long as it lives.
+class HeldBytes {
+ public:
+  HeldBytes() = default;
+  explicit HeldBytes(std::size_t bytes) noexcept { set(bytes); }
+  HeldBytes(HeldBytes&& other) noexcept : bytes_(std::exchange(other.bytes_, 0)) {}
+  HeldBytes& operator=(HeldBytes&& other) noexcept {
+    std::swap(bytes_, other.bytes_);
+    return *this;
+  }
+  ~HeldBytes() { set(0); }
+  void set(std::size_t bytes) noexcept {
+    if (bytes == bytes_) return;
+    Buffers::add(static_cast<std::ptrdiff_t>(bytes) - static_cast<std::ptrdiff_t>(bytes_));
+    bytes_ = bytes;
+  }
+
+ private:
+  std::size_t bytes_ = 0;
+};
+
 class Block {
  public:
   static constexpr std::size_t kSmall = 16 * 1024, kLarge = 128 * 1024;

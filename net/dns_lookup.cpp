@@ -24,7 +24,9 @@ Outcome Lookup::take(Time now) {
   outcome.records = std::move(records_);
   const bool found = std::visit([](const auto& records) { return !records.empty(); }, outcome.records);
   if (!found) outcome.error = error_ ? error_ : make_error_code(Errc::not_found);
-  outcome.expires = now + (found ? std::clamp(ttl_, kMinTtl, kMaxTtl) : kFailureTtl);
+  outcome.whole = !error_ || error_ == Errc::not_found;
+  const seconds most = found && outcome.whole ? kMaxTtl : kFailureTtl;  // half an answer is asked for again soon
+  outcome.expires = now + (found ? std::clamp(ttl_, kMinTtl, most) : kFailureTtl);
   if (auto* ips = std::get_if<std::vector<base::IpAddress>>(&outcome.records)) {
     std::stable_partition(ips->begin(), ips->end(), [](const base::IpAddress& ip) { return ip.is_v4(); });
     if (ips->size() > kMaxRecords) ips->resize(kMaxRecords);

@@ -29,6 +29,7 @@ struct Outcome {
   Error error;
   Records records;
   Time expires{};
+  bool whole = true;  // every part was answered, if only by "there is none"
 };
 using OutcomePtr = std::shared_ptr<const Outcome>;
 

@@ -122,23 +122,27 @@ std::uint32_t least_ttl(Bytes m) {
 
 Result<DnsAnswer<base::IpAddress>> parse_addresses(Bytes message, Type type) {
   std::vector<base::IpAddress> out;
-  int count = static_cast<int>(kMaxRecords);
-  const auto add = [&out](const base::IpAddress& ip) {
-    if (std::find(out.begin(), out.end(), ip) == out.end()) out.push_back(ip);
-  };
+  const std::size_t most = message.size() / 16 + 1;  // a record has at least as many bytes
+  int count = static_cast<int>(most);
   if (type == Type::a) {
-    ::ares_addrttl found[kMaxRecords];
-    const int status = ::ares_parse_a_reply(message.data(), length_of(message), nullptr, found, &count);
+    std::vector<::ares_addrttl> found(most);
+    const int status = ::ares_parse_a_reply(message.data(), length_of(message), nullptr, found.data(), &count);
     if (status != ARES_SUCCESS) return error_of(status);
-    for (int i = 0; i < count; ++i) add(address_of(found[i].ipaddr));
+    for (int i = 0; i < count; ++i) out.push_back(address_of(found[static_cast<std::size_t>(i)].ipaddr));
   } else {
-    ::ares_addr6ttl found[kMaxRecords];
-    const int status = ::ares_parse_aaaa_reply(message.data(), length_of(message), nullptr, found, &count);
+    std::vector<::ares_addr6ttl> found(most);
+    const int status = ::ares_parse_aaaa_reply(message.data(), length_of(message), nullptr, found.data(), &count);
     if (status != ARES_SUCCESS) return error_of(status);
-    for (int i = 0; i < count; ++i) add(address_of(found[i].ip6addr));
+    for (int i = 0; i < count; ++i) out.push_back(address_of(found[static_cast<std::size_t>(i)].ip6addr));
   }
   if (out.empty()) return Errc::not_found;  // aliases only
-  return finish(message, std::move(out));
+  // Of too many always the same ones, however a name server turns its answers.
+  if (out.size() > kMaxRecords) std::sort(out.begin(), out.end());
+  std::vector<base::IpAddress> kept;
+  for (const auto& ip : out) {
+    if (kept.size() < kMaxRecords && std::find(kept.begin(), kept.end(), ip) == kept.end()) kept.push_back(ip);
+  }
+  return finish(message, std::move(kept));
 }
 
 Result<DnsAnswer<MxRecord>> parse_mx(Bytes message) {

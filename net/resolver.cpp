@@ -23,6 +23,7 @@ Result<DnsAnswer<T>> answer_of(const dns::Outcome& outcome, Time now) {
   if (outcome.error) return outcome.error;
   DnsAnswer<T> answer;
   answer.records = std::get<std::vector<T>>(outcome.records);
+  answer.whole = outcome.whole;
   answer.ttl = std::max(std::chrono::duration_cast<dns::seconds>(outcome.expires - now), dns::kMinTtl);
   return answer;
 }

@@ -27,6 +27,7 @@ template <class T>
 struct DnsAnswer {
   std::vector<T> records;
   std::chrono::seconds ttl{0};
+  bool whole = true;  // false: of two questions (A and AAAA) one was not answered
 };
 
 struct TlsaRecord {  // RFC 6698

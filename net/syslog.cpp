@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <unistd.h>
+#include <array>
 
 #include <algorithm>
 #include <cstring>
@@ -29,8 +30,14 @@ constexpr std::size_t kDatagramBurst = 64;
 struct Head {
   std::int64_t ns = 0;
   std::uint32_t size = 0;
-  std::uint8_t severity = 6, id = 0;
+  std::uint8_t severity = 6, id = 0;  // of kIds
 };
+
+constexpr std::array<std::string_view, 3> kIds{"access", "log", "mail"};
+
+std::uint8_t number_of(std::string_view id) noexcept {
+  return static_cast<std::uint8_t>(std::find(kIds.begin(), kIds.end(), id) - kIds.begin());
+}
 
 }  // namespace
 
@@ -99,6 +106,7 @@ Result<void> Syslog::configure(const conf::Conf& conf, std::string& why) {
     wake_.notify_one();
   }
   copies_log_ = c.log && !c.server.empty();
+  copies_mail_ = c.mail_log && !c.server.empty();
   on_ = !c.server.empty();
   if (on_ && !thread_.joinable()) {
     telemetry_.status.add_section("syslog", [this] { return json(); });
@@ -118,8 +126,7 @@ bool Syslog::write(std::string_view id, int severity, std::string_view line) noe
   if (line.ends_with('\n')) line.remove_suffix(1);
   line = line.substr(0, kMaxText);
   const Head head{std::chrono::duration_cast<std::chrono::nanoseconds>(WallClock::now().time_since_epoch()).count(),
-                  static_cast<std::uint32_t>(line.size()), static_cast<std::uint8_t>(severity),
-                  static_cast<std::uint8_t>(id == "access" ? 0 : 1)};
+                  static_cast<std::uint32_t>(line.size()), static_cast<std::uint8_t>(severity), number_of(id)};
   bool notify = false;
   {
     std::lock_guard lock(mutex_);
@@ -186,7 +193,7 @@ bool Syslog::take_lines(std::unique_lock<std::mutex>& lock) {
     message.reserve(head.size + 96);
     base::format_syslog(settings_->origin, head.severity,
                         WallTime(std::chrono::duration_cast<WallClock::duration>(std::chrono::nanoseconds(head.ns))),
-                        head.id == 0 ? "access" : "log", rest.substr(0, head.size), max, message);
+                        kIds[std::min<std::size_t>(head.id, kIds.size() - 1)], rest.substr(0, head.size), max, message);
     rest.remove_prefix(head.size);
     waiting_bytes_ += message.size();
     waiting_.push_back(std::move(message));

@@ -40,6 +40,7 @@ class Syslog final : public base::LineCopy {
   void take(base::Level level, std::string_view line) noexcept override {
     if (copies_log_.load(std::memory_order_relaxed)) write("log", base::syslog_severity(level), line);
   }
+  bool takes_mail_log() const noexcept { return copies_mail_.load(std::memory_order_relaxed); }
   std::string json() const;
 
  private:
@@ -78,7 +79,7 @@ class Syslog final : public base::LineCopy {
   base::Counter& buffered_;  // gauges
   base::Counter& connected_;
 
-  std::atomic<bool> on_{false}, copies_log_{false};
+  std::atomic<bool> on_{false}, copies_log_{false}, copies_mail_{false};
 
   mutable std::mutex mutex_;  // guards all below down to the blank line; held for a copy or a swap
   std::condition_variable wake_;

@@ -11,6 +11,7 @@
 #include "base/file.hpp"
 #include "base/text.hpp"
 #include "net/tls_certificate.hpp"
+#include "net/tls_pem.hpp"
 
 namespace genkan::net {
 namespace {
@@ -25,22 +26,6 @@ constexpr const char* kGroups = "X25519:P-256:P-384";
 
 constexpr std::uint64_t kMaxPem = 1u << 20;
 constexpr std::uint64_t kMaxRevoked = 64u << 20;
-
-template <auto F>
-struct Freer {
-  template <class T>
-  void operator()(T* p) const noexcept {
-    F(p);
-  }
-};
-using BioPtr = std::unique_ptr<::BIO, Freer<::BIO_free_all>>;
-using CertPtr = std::unique_ptr<::X509, Freer<::X509_free>>;
-using KeyPtr = std::unique_ptr<::EVP_PKEY, Freer<::EVP_PKEY_free>>;
-using CrlPtr = std::unique_ptr<::X509_CRL, Freer<::X509_CRL_free>>;
-
-int no_passphrase(char*, int, int, void*) { return -1; }
-
-BioPtr memory(std::string_view text) { return BioPtr(::BIO_new_mem_buf(text.data(), static_cast<int>(text.size()))); }
 
 std::string hash(std::string_view text) {
   const auto digest = base::sha256(text);
@@ -65,7 +50,7 @@ bool add_authorities(std::string_view pem, ::X509_STORE* store, STACK_OF(X509_NA
   const BioPtr bio = memory(pem);
   int count = 0;
   for (;; ++count) {
-    const CertPtr certificate(::PEM_read_bio_X509(bio.get(), nullptr, no_passphrase, nullptr));
+    const CertPtr certificate = next_certificate(bio.get());
     if (!certificate) break;
     if (::X509_STORE_add_cert(store, certificate.get()) != 1) return false;
     ::X509_NAME* name = ::X509_NAME_dup(::X509_get_subject_name(certificate.get()));
@@ -79,7 +64,7 @@ bool add_revocations(std::string_view pem, ::X509_STORE* store) {
   const BioPtr bio = memory(pem);
   int count = 0;
   for (;; ++count) {
-    const CrlPtr crl(::PEM_read_bio_X509_CRL(bio.get(), nullptr, no_passphrase, nullptr));
+    const CrlPtr crl = next_revocations(bio.get());
     if (!crl) break;
     if (::X509_STORE_add_crl(store, crl.get()) != 1) return false;
   }
@@ -122,7 +107,7 @@ Result<void> use_pair(Identity& identity, const std::string& chain, const std::s
     return Errc::tls_failed;
   }
   for (;;) {
-    CertPtr next(::PEM_read_bio_X509(bio.get(), nullptr, no_passphrase, nullptr));
+    CertPtr next = next_certificate(bio.get());
     if (!next) break;
     if (identity.issuer_pem.empty() && ::X509_check_issued(next.get(), certificate.get()) == X509_V_OK) {
       identity.issuer_pem = pem_of(next.get());
@@ -135,7 +120,7 @@ Result<void> use_pair(Identity& identity, const std::string& chain, const std::s
   }
   ::ERR_clear_error();
   const BioPtr key_bio = memory(key);
-  const KeyPtr pkey(::PEM_read_bio_PrivateKey(key_bio.get(), nullptr, no_passphrase, nullptr));
+  const KeyPtr pkey = next_key(key_bio.get());
   if (!pkey || ::SSL_CTX_use_PrivateKey(context, pkey.get()) != 1 || ::SSL_CTX_check_private_key(context) != 1) {
     why = "cannot use the key " + key_path + " with the certificate " + cert_path + ": " + openssl_error();
     return Errc::tls_failed;

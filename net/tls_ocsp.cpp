@@ -11,22 +11,13 @@
 
 #include "base/text.hpp"
 #include "net/tls_openssl.hpp"
+#include "net/tls_pem.hpp"
 
 namespace genkan::net {
 namespace {
 
 using namespace std::chrono_literals;
 
-template <auto F>
-struct Freer {
-  template <class T>
-  void operator()(T* p) const noexcept {
-    F(p);
-  }
-};
-using BioPtr = std::unique_ptr<::BIO, Freer<::BIO_free_all>>;
-using CertPtr = std::unique_ptr<::X509, Freer<::X509_free>>;
-using StorePtr = std::unique_ptr<::X509_STORE, Freer<::X509_STORE_free>>;
 using RequestPtr = std::unique_ptr<::OCSP_REQUEST, Freer<::OCSP_REQUEST_free>>;
 using ResponsePtr = std::unique_ptr<::OCSP_RESPONSE, Freer<::OCSP_RESPONSE_free>>;
 using BasicPtr = std::unique_ptr<::OCSP_BASICRESP, Freer<::OCSP_BASICRESP_free>>;
@@ -34,13 +25,6 @@ using IdPtr = std::unique_ptr<::OCSP_CERTID, Freer<::OCSP_CERTID_free>>;
 using TextPtr = std::unique_ptr<char, decltype([](char* p) { OPENSSL_free(p); })>;
 
 constexpr long kClockSlack = 300;  // seconds that a responder's clock may be ahead
-
-CertPtr parse(const std::string& pem) {
-  const BioPtr bio(::BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
-  CertPtr out(::PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr));
-  ::ERR_clear_error();
-  return out;
-}
 
 WallTime time_of(const ::ASN1_GENERALIZEDTIME* time) {
   std::tm fields{};
@@ -75,7 +59,7 @@ Result<void> split_url(const std::string& url, OcspQuery& out, std::string& why)
 }  // namespace
 
 Result<OcspQuery> make_ocsp_query(const std::string& cert_pem, const std::string& issuer_pem, std::string& why) {
-  const CertPtr certificate = parse(cert_pem), issuer = parse(issuer_pem);
+  const CertPtr certificate = first_certificate(cert_pem), issuer = first_certificate(issuer_pem);
   if (!certificate || !issuer) {
     why = "the issuer's certificate does not stand behind the certificate in its file";
     return Errc::not_found;
@@ -109,7 +93,7 @@ Result<OcspQuery> make_ocsp_query(const std::string& cert_pem, const std::string
 
 Result<OcspAnswer> check_ocsp_answer(std::string_view der, const std::string& cert_pem, const std::string& issuer_pem,
                                      WallTime now, std::string& why) {
-  const CertPtr certificate = parse(cert_pem), issuer = parse(issuer_pem);
+  const CertPtr certificate = first_certificate(cert_pem), issuer = first_certificate(issuer_pem);
   if (!certificate || !issuer) {
     why = "the issuer's certificate does not stand behind the certificate in its file";
     return Errc::not_found;
@@ -194,6 +178,18 @@ Result<std::string_view> ocsp_content(std::string_view answer, std::string& why)
     content = content.substr(0, *length);
   }
   return content;
+}
+
+Duration ocsp_renewal(WallTime this_update, WallTime next_update, WallTime now, std::uint32_t draw) noexcept {
+  constexpr Duration kSoonest = 1min, kLatest = 24h;
+  const WallTime middle = this_update + (next_update - this_update) / 2;
+  const auto wait = std::chrono::duration_cast<Duration>(middle > now ? middle - now : WallClock::duration::zero());
+  return std::clamp<Duration>(wait, kSoonest, kLatest) * static_cast<std::int64_t>(900 + draw % 100) / 1000;
+}
+
+Duration ocsp_back_off(int failures) noexcept {
+  constexpr Duration kFirst = 10s, kLast = 1h;
+  return std::min<Duration>(kFirst * (1ll << std::clamp(failures - 1, 0, 10)), kLast);
 }
 
 }  // namespace genkan::net

@@ -28,6 +28,12 @@ struct OcspAnswer {
 Result<OcspAnswer> check_ocsp_answer(std::string_view der, const std::string& cert_pem, const std::string& issuer_pem,
                                      WallTime now, std::string& why);
 
+// How long until the next one is asked for: to the middle of an answer's life, a minute at least and a day at most,
+// less up to a tenth by `draw` (any number), so that nodes don't come all at once.
+Duration ocsp_renewal(WallTime this_update, WallTime next_update, WallTime now, std::uint32_t draw) noexcept;
+// After so many failures in a row: 10 s, doubling up to an hour.
+Duration ocsp_back_off(int failures) noexcept;
+
 // The content of a whole HTTP/1.0 answer. Errc::malformed with a sentence: not 200, not OCSP, or cut short.
 Result<std::string_view> ocsp_content(std::string_view answer, std::string& why);
 

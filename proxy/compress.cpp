@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/text.hpp"
+#include "net/block.hpp"
 #include "proxy/browser_fields.hpp"
 #include "proxy/encoder.hpp"
 
@@ -16,19 +17,22 @@ constexpr std::size_t kEnough = 16 * 1024;  // compressed bytes that are worth s
 class CompressedBody final : public http::Body {
  public:
   CompressedBody(http::BodyPtr inner, std::unique_ptr<Encoder> encoder)
-      : inner_(std::move(inner)), encoder_(std::move(encoder)) {}
+      : inner_(std::move(inner)), encoder_(std::move(encoder)), held_(encoder_->memory()) {}
 
   bool poll(Result<http::Chunk>& out) override {
     buffer_.clear();
-    return advance(out);
+    const bool done = advance(out);
+    held_.set(encoder_->memory() + buffer_.capacity());
+    return done;
   }
   net::Task<Result<http::Chunk>> fetch() override {
     Result<http::Chunk> out = http::Chunk{};
     buffer_.clear();
     for (;;) {
       const auto in = co_await inner_->fetch();
-      if (take(in, out)) co_return out;
-      if (advance(out)) co_return out;
+      const bool done = take(in, out) || advance(out);
+      held_.set(encoder_->memory() + buffer_.capacity());
+      if (done) co_return out;
     }
   }
   std::optional<std::uint64_t> length() const override { return std::nullopt; }
@@ -71,6 +75,7 @@ class CompressedBody final : public http::Body {
   http::BodyPtr inner_;
   std::unique_ptr<Encoder> encoder_;
   std::string buffer_;
+  net::HeldBytes held_;
   bool dirty_ = false;  // something went in since the last flush
 };
 

@@ -6,6 +6,9 @@
 
 #include <algorithm>
 #include <array>
+#include <cstddef>
+#include <cstdlib>
+#include <cstring>
 
 namespace genkan::proxy {
 namespace {
@@ -13,13 +16,52 @@ namespace {
 constexpr std::size_t kPiece = 16 * 1024;
 constexpr int kWindowBits = 18;
 
+// What a library takes for its state, counted. Each piece begins with its size.
+class Heap {
+ public:
+  Heap() = default;
+  Heap(const Heap&) = delete;
+  Heap& operator=(const Heap&) = delete;
+  std::size_t bytes() const noexcept { return bytes_; }
+
+  void* take(std::size_t size) noexcept {
+    if (size > SIZE_MAX - kFront) return nullptr;
+    auto* at = static_cast<std::byte*>(std::malloc(kFront + size));
+    if (!at) return nullptr;
+    std::memcpy(at, &size, sizeof size);
+    bytes_ += size;
+    return at + kFront;
+  }
+  void give_back(void* piece) noexcept {
+    if (!piece) return;
+    auto* at = static_cast<std::byte*>(piece) - kFront;
+    std::size_t size = 0;
+    std::memcpy(&size, at, sizeof size);
+    bytes_ -= size;
+    std::free(at);
+  }
+
+ private:
+  static constexpr std::size_t kFront = alignof(std::max_align_t);
+  static_assert(kFront >= sizeof(std::size_t));
+  std::size_t bytes_ = 0;
+};
+
 class Gzip final : public Encoder {
  public:
-  explicit Gzip(int level) { ok_ = ::deflateInit2(&z_, level, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) == Z_OK; }
+  explicit Gzip(int level) {
+    z_.opaque = &heap_;
+    z_.zalloc = [](void* heap, unsigned items, unsigned size) noexcept {
+      return static_cast<Heap*>(heap)->take(std::size_t{items} * size);
+    };
+    z_.zfree = [](void* heap, void* piece) noexcept { static_cast<Heap*>(heap)->give_back(piece); };
+    ok_ = ::deflateInit2(&z_, level, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) == Z_OK;
+  }
   ~Gzip() override {
     if (ok_) ::deflateEnd(&z_);
   }
   bool ok() const noexcept { return ok_; }
+  std::size_t memory() const noexcept override { return heap_.bytes(); }
 
   bool encode(std::string_view in, Then then, std::string& out) override {
     const int flush = then == Then::finish ? Z_FINISH : then == Then::flush ? Z_SYNC_FLUSH : Z_NO_FLUSH;
@@ -44,21 +86,27 @@ class Gzip final : public Encoder {
     } while (z_.avail_out == 0);
     return true;
   }
+  Heap heap_;
   ::z_stream z_{};
   bool ok_ = false;
 };
 
 class Brotli final : public Encoder {
  public:
-  explicit Brotli(int level) : state_(::BrotliEncoderCreateInstance(nullptr, nullptr, nullptr)) {
+  explicit Brotli(int level) {
+    const auto take = [](void* heap, std::size_t size) noexcept { return static_cast<Heap*>(heap)->take(size); };
+    const auto give = [](void* heap, void* piece) noexcept { static_cast<Heap*>(heap)->give_back(piece); };
+    state_ = ::BrotliEncoderCreateInstance(take, give, &heap_);
     if (!state_) return;
     ::BrotliEncoderSetParameter(state_, BROTLI_PARAM_QUALITY, static_cast<std::uint32_t>(level));
-    ::BrotliEncoderSetParameter(state_, BROTLI_PARAM_LGWIN, kWindowBits);
+    // From 7 up a larger window brings tables of 8 to 33 MiB for each stream.
+    ::BrotliEncoderSetParameter(state_, BROTLI_PARAM_LGWIN, level >= 7 ? 16 : kWindowBits);
   }
   ~Brotli() override {
     if (state_) ::BrotliEncoderDestroyInstance(state_);
   }
   bool ok() const noexcept { return state_ != nullptr; }
+  std::size_t memory() const noexcept override { return heap_.bytes(); }
 
   bool encode(std::string_view in, Then then, std::string& out) override {
     const auto operation = then == Then::finish  ? BROTLI_OPERATION_FINISH
@@ -80,7 +128,8 @@ class Brotli final : public Encoder {
   }
 
  private:
-  ::BrotliEncoderState* state_;
+  Heap heap_;
+  ::BrotliEncoderState* state_ = nullptr;
 };
 
 class Zstd final : public Encoder {
@@ -89,9 +138,13 @@ class Zstd final : public Encoder {
     if (!context_) return;
     ::ZSTD_CCtx_setParameter(context_, ZSTD_c_compressionLevel, level);
     ::ZSTD_CCtx_setParameter(context_, ZSTD_c_windowLog, kWindowBits);
+    // By itself level 9 takes 13 MiB for tables that a window of this size does not fill.
+    ::ZSTD_CCtx_setParameter(context_, ZSTD_c_hashLog, kWindowBits - 1);
+    ::ZSTD_CCtx_setParameter(context_, ZSTD_c_chainLog, kWindowBits - 1);
   }
   ~Zstd() override { ::ZSTD_freeCCtx(context_); }
   bool ok() const noexcept { return context_ != nullptr; }
+  std::size_t memory() const noexcept override { return ::ZSTD_sizeof_CCtx(context_); }
 
   bool encode(std::string_view in, Then then, std::string& out) override {
     const auto operation = then == Then::finish ? ZSTD_e_end : then == Then::flush ? ZSTD_e_flush : ZSTD_e_continue;

@@ -230,7 +230,7 @@ net::Task<Result<http::Response>> Forward::serve(http::Request& r) {
     }
     if (answer.ok()) {
       const bool again = !answer.failure.content_lost && tried_count < kMaxTries &&
-                         status_is_retried(r, *answer.response.head, before);
+                         status_is_retried(r, *answer.response.head, pool, before);
       if (!again) {
         r.backend_time = r.loop.now() - r.started;
         Flight flight{present ? present : pool_, line, std::move(choice.flight), r.started};
@@ -391,11 +391,12 @@ void Forward::keep_warm(net::Loop& loop) {
 }
 
 // A status that retry_on names, while somebody else can be asked. What it costs is counted before it is spent.
-bool Forward::status_is_retried(const http::Request& r, const http::ResponseHead& head, Tried tried) const {
+bool Forward::status_is_retried(const http::Request& r, const http::ResponseHead& head, const cluster::Pool& pool,
+                                Tried tried) const {
   if (retried_statuses_.empty() || !http::is_idempotent(r.method)) return false;
   if (std::find(retried_statuses_.begin(), retried_statuses_.end(), head.status) == retried_statuses_.end())
     return false;
-  if (r.tries > static_cast<int>(pool_->conf().retries) || tried.size() + 1 >= pool_->backends().size()) return false;
+  if (r.tries > static_cast<int>(pool_->conf().retries) || tried.size() + 1 >= pool.backends().size()) return false;
   return pool_->take_retry(r.loop.now());
 }
 

@@ -84,7 +84,8 @@ class Forward final : public http::Handler {
                                              cluster::RequestFacts facts, Tried tried);
   static net::Task<Result<void>> await_end(net::Loop& loop, http::Response& response);
   std::string_view host_for(const http::Request& request, const cluster::Backend& backend) const noexcept;
-  bool status_is_retried(const http::Request& request, const http::ResponseHead& head, Tried tried) const;
+  bool status_is_retried(const http::Request& request, const http::ResponseHead& head, const cluster::Pool& pool,
+                         Tried tried) const;
   http::Response no_room(http::Request& request, const http::OriginFailure& failure);
   http::Response nobody(http::Request& request, const cluster::Why& why);
   bool address(cluster::Backend& backend, const http::Request* request, http::OriginTo& out) const;

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "http/body.hpp"
+#include "net/block.hpp"
 
 namespace genkan::proxy {
 
@@ -15,7 +16,7 @@ class HeldBody final : public http::Body {
  public:
   // `whole`: nothing comes after `text`.
   HeldBody(std::string text, bool whole, http::BodyPtr inner)
-      : text_(std::move(text)), whole_(whole), inner_(std::move(inner)) {}
+      : text_(std::move(text)), whole_(whole), inner_(std::move(inner)), held_(text_.capacity()) {}
   bool poll(Result<http::Chunk>& out) override {
     if (!whole_ && (done_ || text_.empty())) return inner_->poll(out);
     out = http::Chunk{done_ ? std::string_view() : std::string_view(text_), whole_};
@@ -31,6 +32,7 @@ class HeldBody final : public http::Body {
   bool whole_;
   http::BodyPtr inner_;
   bool done_ = false;
+  net::HeldBytes held_;
 };
 
 }  // namespace genkan::proxy

@@ -1,6 +1,7 @@
 #include "proxy/mirror.hpp"
 
 #include "base/crypto.hpp"
+#include "net/block.hpp"
 #include "net/loop.hpp"
 #include "proxy/subrequest.hpp"
 
@@ -47,11 +48,15 @@ class MirrorLayer::Tee final : public http::Body {
     if (!copy_) return;
     if (!chunk || content_.size() + chunk->data.size() > max_) {
       copy_.reset();
+      std::string().swap(content_);
+      held_.set(0);
       state_->dropped.add();
       return;
     }
     content_ += chunk->data;
+    held_.set(content_.capacity());
     if (!chunk->last) return;
+    held_.set(0);
     copy_->set_content(std::move(content_));
     send(state_, std::exchange(copy_, nullptr));
   }
@@ -61,6 +66,7 @@ class MirrorLayer::Tee final : public http::Body {
   std::shared_ptr<Subrequest> copy_;
   std::uint64_t max_;
   std::string content_;
+  net::HeldBytes held_;
 };
 
 MirrorLayer::MirrorLayer(HandlerPtr next, HandlerPtr shadow, const conf::RouteMirror& mirror,

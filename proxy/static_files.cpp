@@ -9,16 +9,20 @@
 #include <algorithm>
 #include <array>
 
+#include "base/crypto.hpp"
 #include "base/fd.hpp"
 #include "base/text.hpp"
 #include "http/lookup.hpp"
+#include "proxy/byte_ranges.hpp"
+#include "proxy/file_body.hpp"
+#include "proxy/layer.hpp"
 
 namespace genkan::proxy {
 namespace {
 
 using http::FieldId;
 
-constexpr std::size_t kPiece = 64 * 1024;
+constexpr std::size_t kPiece = FileBody::kPiece;
 
 // RESOLVE_BENEATH: neither ".." nor a link leads out of the folder.
 int open_beneath(int folder, const char* path) {
@@ -31,57 +35,6 @@ int open_beneath(int folder, const char* path) {
 bool hidden(std::string_view path) noexcept {
   return path.starts_with(".") || path.find("/.") != std::string_view::npos;
 }
-
-// Reads a file piece by piece on the pool.
-class FileBody final : public http::Body {
- public:
-  FileBody(base::UniqueFd fd, std::uint64_t first, std::uint64_t length, net::Offload& pool, net::Loop& loop)
-      : fd_(std::move(fd)), at_(first), left_(length), length_(length), pool_(pool), loop_(loop) {}
-  bool poll(Result<http::Chunk>& out) override {
-    if (left_ > 0) return false;
-    out = http::Chunk{{}, true};
-    return true;
-  }
-  net::Task<Result<http::Chunk>> fetch() override {
-    buffer_.resize(static_cast<std::size_t>(std::min<std::uint64_t>(left_, kPiece)));
-    auto job = [this] { return ::pread(fd_.get(), buffer_.data(), buffer_.size(), static_cast<::off_t>(at_)); };
-    const auto n = co_await pool_.run(loop_, job);
-    if (!n) co_return n.error();
-    if (*n <= 0) co_return Errc::end_of_stream;  // became shorter: never end cleanly
-    at_ += static_cast<std::uint64_t>(*n);
-    left_ -= static_cast<std::uint64_t>(*n);
-    co_return http::Chunk{std::string_view(buffer_).substr(0, static_cast<std::size_t>(*n)), left_ == 0};
-  }
-  std::optional<std::uint64_t> length() const override { return length_; }
-  bool as_file(http::FilePart& out) override {
-    out = {fd_.get(), at_, left_};
-    return true;
-  }
-  net::Task<Result<void>> warm(http::FilePart piece) override {
-    // Read and thrown away: readahead(2) alone would not wait for the pages.
-    auto job = [fd = fd_.get(), piece] {
-      std::array<char, kPiece> sink;
-      std::uint64_t done = 0;
-      while (done < piece.size) {
-        const auto n = ::pread(fd, sink.data(), std::min<std::uint64_t>(sink.size(), piece.size - done),
-                               static_cast<::off_t>(piece.at + done));
-        if (n <= 0) break;  // became shorter, or broke: sendfile says so
-        done += static_cast<std::uint64_t>(n);
-      }
-      return done;
-    };
-    const auto done = co_await pool_.run(loop_, job);
-    if (!done) co_return done.error();
-    co_return Result<void>();
-  }
-
- private:
-  base::UniqueFd fd_;
-  std::uint64_t at_, left_, length_;
-  net::Offload& pool_;
-  net::Loop& loop_;
-  std::string buffer_;
-};
 
 }  // namespace
 
@@ -151,30 +104,6 @@ std::vector<StaticFiles::Wanted> StaticFiles::wanted(http::Request& r) const {
   return out;
 }
 
-bool parse_range(std::string_view field, std::uint64_t size, ByteRange& out) {
-  out = {0, size ? size - 1 : 0, true};
-  if (!field.starts_with("bytes=")) return true;
-  field.remove_prefix(6);
-  if (field.find(',') != std::string_view::npos) return true;  // many ranges: the whole (RFC 9110 14.2 allows it)
-  const std::size_t dash = field.find('-');
-  if (dash == std::string_view::npos) return true;
-  const auto first = base::parse_uint(base::trim(field.substr(0, dash)));
-  const auto last_text = base::trim(field.substr(dash + 1));
-  const auto last = base::parse_uint(last_text);
-  if (!first && !last) return true;
-  if (!first) {  // the last n bytes
-    if (dash != 0) return true;
-    if (*last == 0 || size == 0) return false;
-    out = {*last >= size ? 0 : size - *last, size - 1, false};
-    return true;
-  }
-  if (!last && !last_text.empty()) return true;
-  if (last && *last < *first) return true;
-  if (*first >= size) return false;
-  out = {*first, last ? std::min(*last, size - 1) : size - 1, false};
-  return true;
-}
-
 std::string_view content_type_of(std::string_view name) noexcept {
   struct Row {
     std::string_view extension, type;
@@ -218,18 +147,73 @@ std::string_view content_type_of(std::string_view name) noexcept {
 
 namespace {
 
-// RFC 9110 13.1, the two that apply to GET and HEAD of a file, in their order.
-bool not_modified(const http::Fields& fields, std::string_view etag, WallTime modified) {
-  if (fields.has(FieldId::if_none_match)) {
-    bool match = false;
-    fields.each_element(FieldId::if_none_match, [&](std::string_view tag) {
-      if (tag.starts_with("W/")) tag.remove_prefix(2);
-      match |= tag == "*" || tag == etag;
-    });
-    return match;
+bool has_tag(const http::Fields& fields, FieldId id, std::string_view etag, bool weakly) {
+  bool match = false;
+  fields.each_element(id, [&](std::string_view tag) {
+    if (weakly && tag.starts_with("W/")) tag.remove_prefix(2);
+    match |= tag == "*" || tag == etag;
+  });
+  return match;
+}
+
+// RFC 9110 13.2.2, in its order: 412, 304 or 200.
+int judge_conditions(const http::Fields& fields, std::string_view etag, WallTime modified) {
+  const auto date = [&](FieldId id) { return base::parse_http_date(fields.get(id).value_or("")); };
+  if (fields.has(FieldId::if_match)) {
+    if (!has_tag(fields, FieldId::if_match, etag, false)) return 412;
+  } else if (const auto since = date(FieldId::if_unmodified_since); since && modified > *since) {
+    return 412;
   }
-  const auto since = base::parse_http_date(fields.get(FieldId::if_modified_since).value_or(""));
-  return since && modified <= *since;
+  if (fields.has(FieldId::if_none_match)) return has_tag(fields, FieldId::if_none_match, etag, true) ? 304 : 200;
+  const auto since = date(FieldId::if_modified_since);
+  return since && modified <= *since ? 304 : 200;
+}
+
+// RFC 9110 13.1.5: is the part that the client has from the file as it is now? A date must be the very one, and tells
+// two versions of one second apart only when that second is over.
+bool range_holds(const http::Fields& fields, std::string_view etag, WallTime modified, WallTime now) {
+  const auto field = fields.get(FieldId::if_range);
+  if (!field || *field == etag) return true;
+  const auto date = base::parse_http_date(*field);
+  return date && *date == modified && modified + std::chrono::seconds(1) < now;
+}
+
+std::string content_range(const ByteRange& range, std::uint64_t size) {
+  return "bytes " + std::to_string(range.first) + "-" + std::to_string(range.last) + "/" + std::to_string(size);
+}
+
+// What goes out around the parts of a multipart/byteranges (RFC 9110 14.6).
+struct Multipart {
+  std::string boundary = base::random_token();
+  std::vector<FilePiece> pieces;
+  std::string after = "\r\n--" + boundary + "--\r\n";
+
+  Multipart(const std::vector<ByteRange>& ranges, std::string_view type, std::uint64_t size) {
+    for (const auto& range : ranges) {
+      std::string before = (pieces.empty() ? "--" : "\r\n--") + boundary;
+      before.append("\r\nContent-Type: ").append(type);
+      before.append("\r\nContent-Range: ").append(content_range(range, size)).append("\r\n\r\n");
+      pieces.push_back({std::move(before), range.first, range.size()});
+    }
+  }
+};
+
+// Of a file that was read whole.
+http::BodyPtr text_body(std::string file, const std::vector<FilePiece>& pieces, std::string_view after) {
+  std::string text;
+  const bool whole = after.empty() && pieces[0].size == file.size();
+  if (whole) {
+    text = std::move(file);
+  } else {
+    for (const auto& piece : pieces) {
+      text += piece.before;
+      text.append(file, static_cast<std::size_t>(piece.first), static_cast<std::size_t>(piece.size));
+    }
+    text += after;
+  }
+  net::HeldBytes held(text.capacity());
+  http::BodyPtr inner(new http::TextBody(std::move(text)));
+  return http::BodyPtr(new HoldingBody<net::HeldBytes>(std::move(inner), std::move(held)));
 }
 
 }  // namespace
@@ -256,43 +240,59 @@ net::Task<Result<http::Response>> StaticFiles::handle(http::Request& r) {
     http::Response none = http::error_page(r, 404, "There is no such page.");
     co_return none;
   }
+  http::Response response = answer(r, file);
+  co_return response;
+}
+
+http::Response StaticFiles::answer(http::Request& r, Opened& file) const {
   const WallTime modified = WallClock::from_time_t(file.info.st_mtime);
   const auto size = static_cast<std::uint64_t>(file.info.st_size);
   const std::string etag = "\"" + std::to_string(file.info.st_mtim.tv_sec) + "-" +
                            std::to_string(file.info.st_mtim.tv_nsec) + "-" + std::to_string(size) + "\"";
-  ByteRange range{0, size ? size - 1 : 0, true};
-  int status = not_modified(r.fields, etag, modified) ? 304 : 200;
-  const auto if_range = r.fields.get(FieldId::if_range);
-  if (status == 200 && r.method == http::Method::get && r.fields.has(FieldId::range) &&
-      (!if_range || *if_range == etag)) {
-    if (!parse_range(*r.fields.get(FieldId::range), size, range)) {
-      http::Response out_of_range = http::error_page(r, 416, "The file is shorter than that.");
-      out_of_range.head->fields.add(FieldId::content_range, "bytes */" + std::to_string(size));
-      co_return out_of_range;
-    }
-    if (!range.whole) status = 206;
+  int status = judge_conditions(r.fields, etag, modified);
+  if (status == 412) return http::error_page(r, 412, "The file is another one by now.");
+  ByteRanges ranges;
+  if (status == 200 && r.method == http::Method::get && r.fields.count(FieldId::range) == 1 &&
+      range_holds(r.fields, etag, modified, WallClock::now())) {
+    ranges = parse_ranges(*r.fields.get(FieldId::range), size);
   }
+  if (ranges.kind == ByteRanges::Kind::none) {
+    http::Response out_of_range = http::error_page(r, 416, "The file is shorter than that.");
+    out_of_range.head->fields.add(FieldId::content_range, "bytes */" + std::to_string(size));
+    return out_of_range;
+  }
+  if (ranges.kind == ByteRanges::Kind::some) status = 206;
   http::Response response = r.reply(status);
   http::Fields& fields = response.head->fields;
   fields.add(FieldId::etag, etag);
   fields.add(FieldId::last_modified, base::http_date(modified));
-  if (status == 304) co_return response;
-  fields.add(FieldId::content_type, content_type_of(file.name));
+  if (status == 304) return response;
+  const std::string_view type = content_type_of(file.name);
+  std::vector<FilePiece> pieces;
+  std::string after;
+  if (ranges.parts.size() > 1) {
+    Multipart parts(ranges.parts, type, size);
+    fields.add(FieldId::content_type, "multipart/byteranges; boundary=" + parts.boundary);
+    pieces = std::move(parts.pieces);
+    after = std::move(parts.after);
+  } else {
+    fields.add(FieldId::content_type, type);
+    pieces.push_back({{}, 0, size});
+    if (status == 206) {
+      pieces[0].first = ranges.parts[0].first;
+      pieces[0].size = ranges.parts[0].size();
+      fields.add(FieldId::content_range, content_range(ranges.parts[0], size));
+    }
+  }
   fields.add("Accept-Ranges", "bytes");
   fields.add("X-Content-Type-Options", "nosniff");
-  const std::uint64_t length = size == 0 ? 0 : range.last - range.first + 1;
-  if (status == 206) {
-    fields.add(FieldId::content_range,
-               "bytes " + std::to_string(range.first) + "-" + std::to_string(range.last) + "/" + std::to_string(size));
-  }
-  if (r.method == http::Method::head) fields.add(FieldId::content_length, std::to_string(length));
+  if (r.method == http::Method::head) fields.add(FieldId::content_length, std::to_string(size));
   if (file.fd) {
-    response.body.reset(new FileBody(std::move(*file.fd), range.first, length, pool_, r.loop));
+    response.body.reset(new FileBody(std::move(*file.fd), std::move(pieces), std::move(after), pool_, r.loop));
   } else {
-    response.body.reset(
-        new http::TextBody(file.small.substr(static_cast<std::size_t>(range.first), static_cast<std::size_t>(length))));
+    response.body = text_body(std::move(file.small), pieces, after);
   }
-  co_return response;
+  return response;
 }
 
 }  // namespace genkan::proxy

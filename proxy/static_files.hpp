@@ -1,4 +1,4 @@
-// StaticFiles: a folder as a site. Conditional requests, one byte range, index files, try_files, types by name. What
+// StaticFiles: a folder as a site. Conditional requests, byte ranges, index files, try_files, types by name. What
 // leaves the folder (symbolic links included), hidden files and anything but plain files answer 404. Files are opened
 // and read on the offload pool; a worker never waits for a disk.
 #pragma once
@@ -34,6 +34,7 @@ class StaticFiles final : public http::Handler {
   static Opened open_below(const std::string& root, const std::string& path, const std::vector<std::string>& index);
   static Opened open_first(const Options& options, const std::vector<Wanted>& wanted);
   std::vector<Wanted> wanted(http::Request& request) const;
+  http::Response answer(http::Request& request, Opened& file) const;
   std::string below(std::string_view path) const;
 
   std::shared_ptr<const Options> options_;
@@ -41,12 +42,5 @@ class StaticFiles final : public http::Handler {
 };
 
 std::string_view content_type_of(std::string_view name) noexcept;  // by the extension
-
-// RFC 9110 14.2: one range of `size` bytes. False: not satisfiable. A header that we don't take leaves the whole.
-struct ByteRange {
-  std::uint64_t first = 0, last = 0;  // inclusive
-  bool whole = true;
-};
-bool parse_range(std::string_view field, std::uint64_t size, ByteRange& out);
 
 }  // namespace genkan::proxy

@@ -37,6 +37,11 @@ Subrequest::Subrequest(const http::Request& o)
   r.keep_alive = o.keep_alive;
   r.informer = this;
   set_target(path_, query_, o.has_query);
+  own_bytes_ = sizeof *this + 2 * (path_.size() + query_.size());
+  r.fields.each([&](std::string_view name, std::string_view value, http::FieldId) {
+    own_bytes_ += name.size() + value.size() + 32;
+  });
+  held_.set(own_bytes_);
 }
 
 Subrequest::~Subrequest() { request_.loop.wheel().cancel(*this); }
@@ -58,6 +63,7 @@ void Subrequest::set_method(http::Method method, std::string text) {
 }
 
 void Subrequest::set_content(std::string content) {
+  held_.set(own_bytes_ + content.capacity());
   content_.reset(new http::TextBody(std::move(content)));
   request_.body = content_.get();
 }

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "http/handler.hpp"
+#include "net/block.hpp"
 #include "net/wheel.hpp"
 
 namespace genkan::proxy {
@@ -43,6 +44,8 @@ class Subrequest final : private http::Informer, private net::Timer {
   base::Endpoint client_, local_;
   std::string client_text_, method_, path_, query_, host_, authority_, scheme_, route_, target_;
   http::BodyPtr content_;
+  std::size_t own_bytes_ = 0;
+  net::HeldBytes held_;
 };
 
 }  // namespace genkan::proxy

@@ -1,6 +1,7 @@
 #include "proxy/tls_layer.hpp"
 
 #include <algorithm>
+#include <array>
 
 #include "base/text.hpp"
 #include "conf/client_fact.hpp"
@@ -17,7 +18,32 @@ bool same_name(std::string_view sent, std::string_view name) noexcept {
          std::equal(sent.begin(), sent.end(), name.begin(), [](char a, char b) { return folded(a) == b; });
 }
 
+// What a backend may take for the fields of Forward.
+constexpr std::array<std::string_view, 3> kLookAlikes{"x-forwarded-for", "x-forwarded-proto", "x-forwarded-host"};
+
 }  // namespace
+
+// Content of a request whose trailers claim nothing.
+class TlsLayer::Content final : public http::Body {
+ public:
+  Content(http::Body& inner, const TlsLayer& layer) : inner_(inner), layer_(layer) {}
+  bool poll(Result<http::Chunk>& out) override { return inner_.poll(out); }
+  net::Task<Result<http::Chunk>> fetch() override { return inner_.fetch(); }
+  std::optional<std::uint64_t> length() const override { return inner_.length(); }
+  const http::Fields* trailers() const override {
+    const http::Fields* sent = inner_.trailers();
+    if (!sent) return nullptr;
+    trailers_ = *sent;
+    layer_.remove_claims(trailers_);
+    return trailers_.size() > 0 ? &trailers_ : nullptr;
+  }
+  void release() noexcept override {}
+
+ private:
+  http::Body& inner_;
+  const TlsLayer& layer_;
+  mutable http::Fields trailers_;
+};
 
 TlsLayerMetrics::TlsLayerMetrics(base::Metrics& m)
     : early_served(m.counter("genkan_http_early_data_total", "Requests in early data (0-RTT)", {{"answer", "served"}})),
@@ -35,6 +61,7 @@ TlsLayer::TlsLayer(HandlerPtr next, const std::vector<std::string>& client_field
     std::transform(name.begin(), name.end(), name.begin(), folded);
     names_.push_back(std::move(name));
   }
+  for (const auto& name : kLookAlikes) sizes_ |= 1ull << (name.size() & 63);
   for (const auto& name : names_) sizes_ |= 1ull << (name.size() & 63);
 }
 
@@ -45,11 +72,19 @@ void TlsLayer::remove_claims(http::Fields& fields) const noexcept {
     for (const auto& name : names_) {
       if (same_name(sent, name)) fields.remove_at(i);
     }
+    if (sent.find('_') == std::string_view::npos) continue;
+    for (const auto name : kLookAlikes) {
+      if (same_name(sent, name)) fields.remove_at(i);
+    }
   }
 }
 
 net::Task<Result<http::Response>> TlsLayer::handle(http::Request& r) {
   remove_claims(r.fields);
+  // Content of HTTP/1.1 whose length is known has no trailers.
+  if (r.body && (!r.body->length() || r.protocol == "HTTP/2.0")) {
+    r.body = &keep_with(r, std::make_unique<Content>(*r.body, *this));
+  }
   if (!r.tls) return next_->handle(r);
   if (r.tls->early()) {
     const bool harmless =

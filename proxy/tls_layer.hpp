@@ -1,6 +1,7 @@
 // What a TLS connection means for a request, before any rule sees it:
 // - fields in which backends are told of clients' certificates are removed when a client sends them, over TLS or not,
-//   in any spelling that a backend may take for them;
+//   in any spelling that a backend may take for them, also from the trailer section; and the spellings with '_' of the
+//   fields that tell of the client's address, which only look like ours;
 // - a request for a host whose clients must show a certificate, over a connection that was not asked for it, is
 // answered
 //   421 (RFC 9110 15.5.20): the name in the handshake decides who was asked, and the request may name another host;
@@ -34,6 +35,7 @@ class TlsLayer final : public Layer {
   void remove_claims(http::Fields& fields) const noexcept;
 
  private:
+  class Content;
   static net::Task<Result<http::Response>> refuse(http::Request& request, int status);
   std::vector<std::string> names_;  // lower case, '_' as '-'
   std::uint64_t sizes_ = 0;         // bit n: a name has n bytes (modulo 64)

@@ -111,7 +111,7 @@ Result<void> Server::start(conf::ConfPtr conf, std::shared_ptr<const net::TlsSer
     return greylist.error();
   }
   im.greylist = std::move(*greylist);
-  auto mail_log = MailLog::open(conf->smtp.log, conf->smtp.log_format == "json", why);
+  auto mail_log = MailLog::open(conf->smtp.log, conf->smtp.log_format == "json", im.hooks.syslog, why);
   if (!mail_log) return mail_log.error();
   im.shared.reset(new Shared{
       *im.spool, im.telemetry, *im.files, im.hooks, DeliveryMetrics(im.telemetry.metrics), {}, std::move(*mail_log)});

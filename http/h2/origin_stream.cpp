@@ -257,6 +257,7 @@ bool OriginStream::head_complete(bool) {
 
 void OriginStream::take_data(std::string_view data) {
   in_.append(data);
+  held_.set(in_.size() + current_.size());
   arrived_.notify();
 }
 
@@ -311,6 +312,7 @@ bool OriginStream::poll(Result<Chunk>& out) {
   }
   current_.swap(in_);
   in_.clear();
+  held_.set(current_.size());
   unacknowledged_ = current_.size();
   out = Chunk{current_, in_ended_};
   return true;

@@ -9,6 +9,7 @@
 #include "http/h2/alarm.hpp"
 #include "http/h2/origin_session.hpp"
 #include "http/origin.hpp"
+#include "net/block.hpp"
 
 namespace genkan::http::h2 {
 
@@ -76,6 +77,7 @@ class OriginStream final : public Body, private Informer::GoneListener {
   bool have_head_ = false, have_interim_ = false, bad_ = false;
 
   std::string in_, current_;
+  net::HeldBytes held_;  // of both
   std::size_t unacknowledged_ = 0;
   bool in_ended_ = false;
   Error closed_;

@@ -17,8 +17,10 @@ constexpr std::string_view kMethods = "GET, HEAD, POST, PUT, DELETE, PATCH, OPTI
 // Fills the request. 0, or the status to refuse with.
 int ServerStream::begin() {
   Request& r = request_;
+  head_held_.set(head_.bytes());
   r.started = Clock::now();
   r.started_wall = WallClock::now();
+  r.head_time = r.started - began_;
   r.protocol = "HTTP/2.0";
   r.client = &session_.client();
   r.client_text = session_.client_text();
@@ -112,8 +114,8 @@ bool ServerStream::RequestBody::poll(Result<Chunk>& out) {
     return true;
   }
   s_.current_.swap(s_.in_);
-  net::Buffers::add(-static_cast<std::ptrdiff_t>(s_.current_.size()));
   s_.in_.clear();
+  s_.held_.set(s_.current_.size());
   s_.unacknowledged_ = s_.current_.size();
   out = Chunk{s_.current_, s_.in_ended_};
   return true;

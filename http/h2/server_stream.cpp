@@ -29,16 +29,14 @@ ServerStream::ServerStream(ServerSession& session, std::int32_t id, SnapshotPtr 
     : session_(session),
       id_(id),
       snapshot_(std::move(snapshot)),
+      began_(session.loop().now()),
       request_(session.loop()),
       body_(*this),
       in_ready_(session.ready()),
       fetch_ended_(session.ready()),
       sent_(session.ready()) {}
 
-ServerStream::~ServerStream() {
-  give_window_back();
-  net::Buffers::add(-static_cast<std::ptrdiff_t>(in_.size()));
-}
+ServerStream::~ServerStream() { give_window_back(); }
 
 // --- what nghttp2 tells ---
 
@@ -52,7 +50,7 @@ bool ServerStream::add_field(std::string_view name, std::string_view value, bool
 
 void ServerStream::take_data(std::string_view data) {
   in_.append(data);
-  net::Buffers::add(static_cast<std::ptrdiff_t>(data.size()));
+  held_.set(in_.size() + current_.size());
   received_ += data.size();
   session_.data_in += data.size();
   in_ready_.notify();
@@ -337,8 +335,8 @@ void ServerStream::finish(const ResponseHead* head, Outcome& outcome) {
 void ServerStream::end_stream(const Outcome& outcome) {
   if (!in_.empty()) {
     unacknowledged_ += in_.size();
-    net::Buffers::add(-static_cast<std::ptrdiff_t>(in_.size()));
     in_.clear();
+    held_.set(current_.size());
   }
   give_window_back();
   if (closed_) return;

@@ -18,6 +18,7 @@
 #include "http/h2/request_head.hpp"
 #include "http/min_rate.hpp"
 #include "http/server.hpp"
+#include "net/block.hpp"
 #include "net/task.hpp"
 
 namespace genkan::http::h2 {
@@ -91,7 +92,9 @@ class ServerStream final : private Informer {
   ServerSession& session_;
   const std::int32_t id_;
   SnapshotPtr snapshot_;
+  const Time began_;  // the head's first byte
   RequestHead head_;
+  net::HeldBytes head_held_;
   Request request_;
   GoneListener* gone_ = nullptr;
   Error closed_;  // set: nothing can be sent any more
@@ -100,6 +103,7 @@ class ServerStream final : private Informer {
   Fields trailers_;
   std::optional<std::uint64_t> length_;
   std::string in_, current_;        // received; being looked at by the handler
+  net::HeldBytes held_;             // of both
   std::size_t unacknowledged_ = 0;  // bytes of current_ that the window does not know of yet
   std::uint64_t received_ = 0;
   std::size_t trailer_bytes_ = 0;

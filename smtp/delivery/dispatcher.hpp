@@ -40,6 +40,7 @@ struct Hooks {
   SharedMemory shared_memory;
   // Whether mail should yield; once a second on the control loop. Empty: it never does.
   std::function<YieldLoad(const conf::Smtp& conf)> load;
+  net::Syslog* syslog = nullptr;  // for the mail log too; null: none
 };
 
 struct DeliveryMetrics {

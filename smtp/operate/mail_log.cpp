@@ -6,7 +6,8 @@
 
 namespace genkan::smtp {
 
-Result<std::unique_ptr<MailLog>> MailLog::open(const std::string& path, bool json, std::string& why) {
+Result<std::unique_ptr<MailLog>> MailLog::open(const std::string& path, bool json, net::Syslog* syslog,
+                                               std::string& why) {
   std::unique_ptr<base::LineFile> file;
   try {
     if (!path.empty()) file = std::make_unique<base::LineFile>(path);
@@ -14,11 +15,11 @@ Result<std::unique_ptr<MailLog>> MailLog::open(const std::string& path, bool jso
     why = "cannot open the mail log " + path + ": " + error.code().message();
     return Error(error.code().value(), boost::system::system_category());
   }
-  return std::unique_ptr<MailLog>(new MailLog(std::move(file), json));
+  return std::unique_ptr<MailLog>(new MailLog(std::move(file), json, syslog));
 }
 
 void MailLog::write(std::string_view event, std::initializer_list<base::Field> fields) {
-  if (!file_) return;
+  if (!file_ && !(syslog_ && syslog_->takes_mail_log())) return;
   base::LogLine line;
   line.time = WallClock::now();
   line.message = event;
@@ -29,7 +30,8 @@ void MailLog::write(std::string_view event, std::initializer_list<base::Field> f
   } else {
     base::format_text(line, false, text);
   }
-  file_->write(text);
+  if (file_) file_->write(text);
+  if (syslog_ && syslog_->takes_mail_log()) syslog_->write("mail", base::syslog_severity(base::Level::info), text);
 }
 
 void MailLog::reopen() {

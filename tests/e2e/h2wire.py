@@ -47,10 +47,10 @@ class Frame:
 class H2:
     """A connection. send() takes bytes; frames come from read(), until() and request()."""
 
-    def __init__(self, port, tls=False, settings=b"", start=True, timeout=20.0):
+    def __init__(self, port, tls=False, settings=b"", start=True, timeout=20.0, name="localhost", context=None):
         raw = socket.create_connection(("127.0.0.1", port), timeout=timeout)
         raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.socket = insecure_tls(["h2"]).wrap_socket(raw, server_hostname="localhost") if tls else raw
+        self.socket = (context or insecure_tls(["h2"])).wrap_socket(raw, server_hostname=name) if tls else raw
         self.alpn = self.socket.selected_alpn_protocol() if tls else None
         self.encoder, self.decoder = Encoder(), Decoder()
         self.decoder.max_header_list_size = 1 << 20

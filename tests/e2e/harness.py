@@ -193,13 +193,20 @@ class Genkan(Process):
             raise AssertionError(f"{error}\n{self.log()[-4000:]}") from None
 
     def reload(self, conf=None, timeout=10.0):
-        """SIGHUP, with a new configuration when there is one; returns once the log says that it was taken or refused."""
+        """SIGHUP, with a new configuration when there is one; returns once the log says that it was taken or refused: what
+        the log has said since."""
         if conf is not None:
             self.write(conf)
-        pattern = r"(?i)reload|configuration (was )?(re)?loaded"
-        before = len(self.log_lines(pattern))
+        start = self.out.stat().st_size
         self.signal(signal.SIGHUP)
-        return self.wait_log(pattern, timeout, before + 1)[before:]
+
+        def verdict():
+            lines = self.out.read_bytes()[start:].decode(errors="replace").rpartition("\n")[0].splitlines()
+            said = any("the configuration was reloaded" in line or "the new configuration was not taken" in line for line in lines)
+            if not said and not self.running():
+                raise RuntimeError(f"{self.name} has ended instead of reloading:\n{self.log()[-4000:]}")
+            return said and lines
+        return wait_until(verdict, timeout, f"{self.name}: the verdict on the new configuration")
 
     def api(self, path, method="GET", body=None, fields=None):
         """An answer of the admin listener, e.g. api("/api/v1/pools").json()."""

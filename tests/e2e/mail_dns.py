@@ -45,6 +45,7 @@ class Names:
         self.ttl = ttl
         self.zone, self.asked = {k.lower(): v for k, v in zone.items()}, []
         self.secure = tuple(secure)
+        self.failing = set()  # (name, type) that it fails to answer
         names = self
 
         class Udp(socketserver.BaseRequestHandler):
@@ -85,7 +86,8 @@ class Names:
         found = self.zone.get(name)
         if found == "silent":
             return None
-        code, records = (2, []) if found == "servfail" else (3, []) if found is None else (0, self.follow(name, kind, found))
+        failing = found == "servfail" or any(name == n and kind == TYPES[k] for n, k in self.failing)
+        code, records = (2, []) if failing else (3, []) if found is None else (0, self.follow(name, kind, found))
         body = b"".join(encode_name(owner) + struct.pack(">HHIH", TYPES[k], 1, self.ttl, len(encode_data(k, v))) + encode_data(k, v)
                         for owner, k, v in records)
         vouched = any(name == s or (s.startswith(".") and name.endswith(s)) for s in self.secure) and query[3] & 0x20

@@ -74,10 +74,20 @@ class Nginx(Process):
         self.child = None
 
     def requests(self):
-        """What it has answered so far, oldest first: dicts with method, uri, host, via, xff, forwarded, agent, test ..."""
+        """What it has answered so far, oldest first: dicts with method, uri, host, via, xff, forwarded, agent, test ...
+
+        It writes after it has answered: whoever expects a request here waits for it (asked).
+        """
         path = self.folder / "seen.log"
-        lines = path.read_text(errors="replace").splitlines() if path.exists() else []
-        return [json.loads(line) for line in lines]
+        whole = (path.read_text(errors="replace") if path.exists() else "").rpartition("\n")[0]
+        return [json.loads(line) for line in whole.splitlines()]
+
+    def asked(self, count, uri=None):
+        """Waits until it has been asked so often (for `uri`), and returns those requests: there may be more."""
+        def there():
+            found = [r for r in self.requests() if uri in (None, r["uri"])]
+            return len(found) >= count and found
+        return wait_until(there, 10, f"{self.name} is asked {count} times for {uri or 'anything'}")
 
 
 class RawOrigin:

@@ -8,6 +8,7 @@ import time
 import pytest
 from harness import Http, Process, free_port, http_get, program, wait_until
 from mail_dns import Names
+from peers import RawOrigin
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n"
 KEY = "a key that only this test has"
@@ -292,6 +293,113 @@ def test_an_srv_record_names_the_backends_with_ports_weights_and_priorities(genk
         assert {b["name"] for b in g.api("/api/v1/pools").json()[0]["backends"]} == {f"c.app.example:{spare.port}"}
         names.zone.pop("_http._tcp.app.example")
         wait_until(lambda: http_get(port, "/").status == 503, 30, "the record is gone")
+    finally:
+        names.stop()
+
+
+# --- names with many addresses ---
+
+def backends(g):
+    return {b["name"].partition("/")[2]: b for b in g.api("/api/v1/pools").json()[0]["backends"]}
+
+
+def named(port, origin_port, names, state, more="", row=""):
+    return conf(port, f'[[pool.backend]]\naddress = "app.example:{origin_port}"\n{row}\n', more,
+                f'[node]\nname = "front"\nstate_dir = "{state}"\nworkers = 1\nname_servers = ["127.0.0.1:{names.port}"]\n',
+                'path = "/health"\ninterval = "100ms"\nrise = 1\nfall = 1')
+
+
+def answers(port, n=12):
+    with Http(port) as client:
+        got = [client.get(f"/{i}") for i in range(n)]
+    assert all(a.status == 200 for a in got), [a.status for a in got]
+    return [a.text.split()[0] for a in got]
+
+
+def test_each_address_of_a_name_is_a_backend_with_its_own_health(genkan, nginx):
+    at = free_port()
+    one, two = nginx("one", port=at, listen="127.0.0.2"), nginx("two", port=at, listen="127.0.0.3")
+    names = Names({"app.example": [("A", "127.0.0.2"), ("A", "127.0.0.3"), ("AAAA", "2001:db8::1")]}, ttl=1)
+    port = free_port()
+    try:
+        g = genkan(named(port, at, names, one.folder / "state", "retries = 3"))
+        wait_until(lambda: len(backends(g)) == 2 and answers(port), 15, "the name is resolved")
+        assert sorted(backends(g)) == ["127.0.0.2", "127.0.0.3"], "IPv6 is another way to the same servers"
+        assert sorted(answers(port)) == ["one"] * 6 + ["two"] * 6
+        assert {b["endpoint"] for b in backends(g).values()} == {f"127.0.0.2:{at}", f"127.0.0.3:{at}"}
+        one.stop()
+        wait_until(lambda: backends(g)["127.0.0.2"]["state"] == "down", 10, "one is found dead")
+        assert backends(g)["127.0.0.3"]["state"] == "up" and set(answers(port)) == {"two"}
+        one.start()
+        wait_until(lambda: set(answers(port)) == {"one", "two"}, 10, "it is back")
+        # The order of an answer, and an answer that does not come, change nothing.
+        changes = len(g.log_lines("members of a pool changed"))
+        for value in ([("A", "127.0.0.3"), ("A", "127.0.0.2")], "servfail"):
+            names.zone["app.example"] = value
+            asked = len(names.asked)
+            wait_until(lambda: len(names.asked) >= asked + 4, 20, "the name is looked up again")
+            assert sorted(backends(g)) == ["127.0.0.2", "127.0.0.3"] and set(answers(port)) == {"one", "two"}
+        # Half an answer, IPv6 alone, takes nobody's place; a name that is gone does.
+        names.failing = {("app.example", "A")}
+        names.zone["app.example"] = [("AAAA", "2001:db8::1")]
+        asked = len([one for one in names.asked if one == ("app.example", 28)])
+        wait_until(lambda: len([one for one in names.asked if one == ("app.example", 28)]) >= asked + 2, 30, "the name is looked up again")
+        assert sorted(backends(g)) == ["127.0.0.2", "127.0.0.3"] and set(answers(port)) == {"one", "two"}
+        assert len(g.log_lines("members of a pool changed")) == changes
+        names.zone.pop("app.example")
+        names.failing = set()
+        wait_until(lambda: http_get(port, "/").status == 503, 30, "the name is gone")
+        alone = g.api("/api/v1/pools").json()[0]["backends"]
+        assert [(b["name"], b["state"]) for b in alone] == [(f"app.example:{at}", "down")] and "does not resolve" in alone[0]["reason"]
+        names.zone["app.example"] = [("A", "127.0.0.3")]
+        wait_until(lambda: set(answers(port)) == {"two"}, 20, "it is there again")
+    finally:
+        names.stop()
+
+
+def test_an_address_that_vanishes_ends_what_it_has_begun(genkan, nginx, tmp_path):
+    hold, held = threading.Event(), threading.Event()
+
+    def slow(connection, data):
+        if data.startswith(b"GET /held"):
+            held.set()
+            hold.wait(30)
+        connection.sendall(OK + b"slow")
+        return True
+    old = RawOrigin(slow, host="127.0.0.4")
+    new = nginx("new", port=old.port, listen="127.0.0.2")
+    names = Names({"app.example": [("A", "127.0.0.4")]}, ttl=1)
+    port, got = free_port(), []
+    try:
+        g = genkan(named(port, old.port, names, tmp_path / "state").replace('path = "/health"', 'path = "/"'))
+        wait_until(lambda: answers(port, 1) == ["slow"], 15, "the name is resolved")
+        client = threading.Thread(target=lambda: got.append(http_get(port, "/held", timeout=60)))
+        client.start()
+        assert held.wait(20)
+        names.zone["app.example"] = [("A", "127.0.0.2")]
+        wait_until(lambda: list(backends(g)) == ["127.0.0.2"], 20, "the other address is the only one")
+        wait_until(lambda: set(answers(port, 4)) == {"new"}, 10, "new requests go there")
+        hold.set()
+        client.join(30)
+        assert [a.text for a in got] == ["slow"], "it was let finish"
+        new.asked(4)
+    finally:
+        hold.set()
+        names.stop()
+        old.stop()
+
+
+def test_one_of_many_addresses_when_that_is_wished(genkan, nginx, tmp_path):
+    at = free_port()
+    one, two = nginx("one", port=at, listen="127.0.0.2"), nginx("two", port=at, listen="127.0.0.3")
+    names = Names({"app.example": [("A", "127.0.0.2"), ("A", "127.0.0.3")]}, ttl=1)
+    port = free_port()
+    try:
+        g = genkan(named(port, at, names, tmp_path / "state", row='addresses = "first"'))
+        served = wait_until(lambda: answers(port, 6), 15, "the name is resolved")
+        assert len(set(served)) == 1 and [b["name"] for b in g.api("/api/v1/pools").json()[0]["backends"]] == [f"app.example:{at}"]
+        names.zone["app.example"] = [("A", "127.0.0.3" if served[0] == "one" else "127.0.0.2")]
+        wait_until(lambda: set(answers(port, 6)) == {"two" if served[0] == "one" else "one"}, 20, "the name no longer has it")
     finally:
         names.stop()
 

@@ -7,6 +7,7 @@ import pytest
 from backend_tls import Authority, nginx_tls
 from concurrent import futures
 from harness import Http, Process, free_port, http_get, port_answers, run_genkan, wait_until
+from mail_dns import Names
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +51,30 @@ def test_the_default_name_is_the_backends_address(genkan, backend, authority):
     genkan(conf(port, [backend()], f'tls_ca = "{authority.cert}"'))
     answer = http_get(port, "/x")  # the certificate names 127.0.0.1; an address is no SNI
     assert answer.status == 200 and "sni= " in answer.text
+
+
+def test_each_address_of_a_name_must_be_certified_for_the_name(genkan, nginx, authority, tmp_path):
+    at, port = free_port(), free_port()
+    cert, key = authority.sign("many.example")  # for the name alone, not for any address
+    nginx("both", main=nginx_tls(cert, key, at, more=f"listen 127.0.0.2:{at} ssl; listen 127.0.0.3:{at} ssl;"))
+    names = Names({"many.example": [("A", "127.0.0.2"), ("A", "127.0.0.3")], "other.example": [("A", "127.0.0.2")]}, ttl=1)
+    try:
+        def pool(name):
+            return (f'[node]\nname = "front"\nstate_dir = "{tmp_path}/state"\nworkers = 1\nname_servers = ["127.0.0.1:{names.port}"]\n'
+                    + conf(port, [], f'tls_ca = "{authority.cert}"', 'path = "/"\ninterval = "100ms"').replace(
+                        "[[route]]", f'[[pool.backend]]\naddress = "{name}:{at}"\n[[route]]'))
+
+        def states():
+            return sorted((b["name"], b["state"]) for b in g.api("/api/v1/pools").json()[0]["backends"])
+        g = genkan(pool("many.example"))
+        wait_until(lambda: states() == [(f"many.example:{at}/127.0.0.{n}", "up") for n in (2, 3)], 15, "both are found, and checked over TLS")
+        answers = [http_get(port, "/") for _ in range(4)]
+        assert all(a.status == 200 and "sni=many.example" in a.text for a in answers), [a.text for a in answers]
+        g.reload(pool("other.example"))
+        wait_until(lambda: states() == [(f"other.example:{at}/127.0.0.2", "down")], 15, "another name is not what the certificate is for")
+        assert http_get(port, "/").status == 502
+    finally:
+        names.stop()
 
 
 @pytest.mark.parametrize("version", ["TLSv1.2", "TLSv1.3"])
@@ -115,7 +140,7 @@ def test_http_2_over_tls_to_nghttpx(genkan, nginx, good, authority, tmp_path):
             assert client.get("/x").text == "plain GET /x\n"
             assert client.get("/size/1m").body == (plain.folder / "1m").read_bytes()
             assert client.request("POST", "/up", body=b"y" * (1 << 20)).status == 200
-        assert plain.requests()[0]["via"]
+        assert plain.asked(1)[0]["via"]
     finally:
         proxy.end()
 

@@ -43,10 +43,6 @@ def site(genkan, nginx):
     return port, web, genkan(conf(port, web.port))
 
 
-def asked(web, path):
-    return [r for r in web.requests() if r["uri"] == path]
-
-
 def test_a_kept_response_is_shared_by_all_workers_and_asked_for_once(site):
     port, web, _ = site
     first = http_get(port, "/kept")
@@ -55,7 +51,7 @@ def test_a_kept_response_is_shared_by_all_workers_and_asked_for_once(site):
         again = http_get(port, "/kept")
         assert again.text == first.text and again.get("Cache-Status").startswith("genkan; hit; ttl=")
         assert again.get("Age").isdigit() and again.get("Content-Length") == str(len(first.text))
-    assert len(asked(web, "/kept")) == 1
+    assert len(web.asked(1, "/kept")) == 1
 
 
 def test_what_is_private_or_sets_a_cookie_reaches_nobody_else(site):
@@ -63,7 +59,7 @@ def test_what_is_private_or_sets_a_cookie_reaches_nobody_else(site):
     for path in ("/private", "/cookie"):
         http_get(port, path)
         assert "hit" not in http_get(port, path).get("Cache-Status")
-        assert len(asked(web, path)) == 2
+        assert len(web.asked(2, path)) == 2
     assert http_get(port, "/cookie").get("Set-Cookie")
 
 
@@ -73,7 +69,7 @@ def test_a_reload_in_the_browser_is_answered_by_a_validation(site):
     again = http_get(port, "/file", {"Cache-Control": "no-cache"})
     assert again.body == first.body and len(again.body) == 100 << 10
     assert again.get("Cache-Status").startswith("genkan; fwd=request; fwd-status=304")
-    assert [r["status"] for r in asked(web, "/file")] == [200, 304]
+    assert [r["status"] for r in web.asked(2, "/file")] == [200, 304]
 
 
 def test_parts_and_not_modified_come_from_the_kept_whole(site):
@@ -86,14 +82,14 @@ def test_parts_and_not_modified_come_from_the_kept_whole(site):
     assert same.status == 304 and same.body == b"" and same.get("ETag") == whole.get("ETag")
     head = http_get(port, "/file", method="HEAD")
     assert head.status == 200 and head.get("Content-Length") == str(100 << 10) and head.body == b""
-    assert len(asked(web, "/file")) == 1
+    assert len(web.asked(1, "/file")) == 1
 
 
 def test_the_request_selects_the_variant(site):
     port, web, _ = site
     for value in ("one", "two", "one", "two"):
         assert http_get(port, "/vary", {"X-Test": value}).text == f"{value}\n"
-    assert len(asked(web, "/vary")) == 2
+    assert len(web.asked(2, "/vary")) == 2
 
 
 def test_purge_forgets_a_url(site):

@@ -69,7 +69,7 @@ def test_alpn_and_prior_knowledge_and_http_1_on_the_same_ports(genkan, nginx):
     assert curl("--http2", "-w", said, f"https://127.0.0.1:{old}/c") == b"one GET /c\n1.1 200"
     assert curl("--http2-prior-knowledge", "-w", said, f"http://127.0.0.1:{clear}/d") == b"one GET /d\n2 200"
     assert curl("--http1.1", "-w", said, f"http://127.0.0.1:{clear}/e") == b"one GET /e\n1.1 200"
-    assert [(r["version"], r["via"]) for r in web.requests()] == [("HTTP/1.1", f"{v} genkan") for v in ("2.0", "1.1", "1.1", "2.0", "1.1")]
+    assert [(r["version"], r["via"]) for r in web.asked(5)] == [("HTTP/1.1", f"{v} genkan") for v in ("2.0", "1.1", "1.1", "2.0", "1.1")]
 
 
 def test_the_preface_is_known_however_it_is_cut(through):

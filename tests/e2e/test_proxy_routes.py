@@ -201,6 +201,7 @@ def test_connections_are_kept_on_both_sides(genkan, nginx):
             assert client.get(f"/k{i}").status == 200
             first = first or client.conn.sock
             assert client.conn.sock is first
+    one.asked(1, "/k49")
     used = {r["connection"] for r in one.requests() if r["uri"].startswith("/k")}
     assert len(used) == 1, used
 

@@ -204,6 +204,31 @@ def test_explain_says_which_row_and_why_the_others_not(tmp_path):
         headers = ["X-Beta: yes"]
         redirect = "https://beta.example/"
         [[route]]
+        name = "night"
+        times = ["Sat,Sun", "22:00-06:00"]
+        status = 204
+        path = "/office"
+        [[route]]
+        name = "named"
+        server_names = ["inner.example"]
+        status = 204
+        [[route]]
+        name = "cookie"
+        cookies = ["sid: ^7"]
+        status = 204
+        [[route]]
+        name = "arg"
+        args = ["n: ^1$"]
+        status = 204
+        [[route]]
+        name = "phone"
+        agents = ["mobile"]
+        status = 204
+        [[route]]
+        name = "curl"
+        user_agent = "^curl/"
+        status = 204
+        [[route]]
         name = "secure"
         tls_versions = ["1.3"]
         status = 204
@@ -222,6 +247,17 @@ def test_explain_says_which_row_and_why_the_others_not(tmp_path):
     assert "yes  posts" in explain("http://x/", "--method", "POST").stdout
     assert "yes  inside" in explain("http://x/", "--from", "10.1.2.3").stdout
     assert "yes  secure" in explain("https://x/").stdout
+    assert "yes  night" in explain("http://x/office", "--at", "2026-03-28 12:00").stdout  # a Saturday
+    assert "yes  night" in explain("http://x/office", "--at", "2026-03-26 05:59").stdout
+    noon = explain("http://x/office", "--at", "2026-03-26 12:00")
+    assert "no   night: times: it is not Sat,Sun, 22:00-06:00" in noon.stdout
+    assert explain("http://x/office", "--at", "noon").returncode == 64
+    assert "yes  named" in explain("https://www.example/", "--server-name", "Inner.example").stdout
+    assert "no   named: server_names" in explain("https://www.example/").stdout
+    assert "yes  cookie" in explain("http://x/", "-H", "Cookie: a=b; sid=77").stdout
+    assert "yes  arg" in explain("http://x/?n=1").stdout and "no   arg: args" in explain("http://x/?n=11").stdout
+    assert "yes  phone" in explain("http://x/", "-H", "User-Agent: Mozilla/5.0 (iPhone; CPU iPhone OS 17_0 like Mac OS X) Mobile/15E148").stdout
+    assert "yes  curl" in explain("http://x/", "-H", "User-Agent: curl/8.0").stdout
     nobody = explain("http://x/")
     assert nobody.returncode != 0 and "404: no route takes it" in nobody.stdout
     assert "400" in explain("http://x/..;/a").stdout

@@ -1,4 +1,5 @@
 """Syslog (RFC 5424) over UDP, TCP and TLS to a receiver that is killed and comes back: nothing is lost that the buffer holds."""
+import json
 import re
 import subprocess
 import sys
@@ -7,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from harness import Http, Process, free_port, http_get, run_genkan, wait_until
+from mail_peers import Talk
 
-MESSAGE = re.compile(r"<(\d+)>1 (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z) (\S+) (\S+) (\d+) (access|log) - (.*)")
+MESSAGE = re.compile(r"<(\d+)>1 (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z) (\S+) (\S+) (\d+) (access|mail|log) - (.*)")
 
 
 class Receiver(Process):
@@ -203,6 +205,47 @@ def test_a_reload_changes_the_receiver_and_loses_nothing(genkan, receiver):
     g.reload(g.file.read_text().replace(f"tcp://127.0.0.1:{one.port}", f"udp://127.0.0.1:{two.port}"))
     ask(port, "/c")
     arrived(two, ["/a", "/b", "/c"])
+
+
+def test_the_mail_log_goes_there_too_unless_it_is_switched_off(genkan, receiver):
+    r, port = receiver("tcp").start(), free_port()
+    more = f"""
+        [smtp]
+        enabled = true
+        hostname = "mx.example"
+        min_free = "1MiB"
+        log_format = "json"
+        [[smtp.listen]]
+        address = ["127.0.0.1:{port}"]
+        [[smtp.route]]
+        domains = ["next.example"]
+        relay = "next"
+        [[smtp.relay]]
+        name = "next"
+        [[smtp.relay.member]]
+        address = "127.0.0.1:{free_port()}"
+    """
+    _, g = start(genkan, f"tcp://127.0.0.1:{r.port}", more)
+
+    def refused(word):
+        with Talk(port) as talk:
+            talk.say("EHLO client.example")
+            talk.say("MAIL FROM:<s@client.example>")
+            assert talk.say(f"RCPT TO:<{word}@elsewhere.example>").startswith("550")
+
+    def mail():
+        return [json.loads(m[6]) for m in r.messages() if m[5] == "mail"]
+    refused("stranger")
+    row = wait_until(lambda: [m for m in mail() if m["message"] == "refused"], 15, "a line of the mail log")[0]
+    assert "stranger@elsewhere.example" in row["command"] and row["client"] == "127.0.0.1"
+    with Talk(port) as talk:
+        accepted = talk.message("u@next.example", b"Subject: x\r\n\r\n").split()[-1]
+    wait_until(lambda: any(m["message"] == "accepted" and m["id"] == accepted for m in mail()), 15, "what was accepted")
+    g.reload(g.file.read_text().replace("[syslog]", "[syslog]\nmail_log = false"))
+    refused("later")
+    ask(_, "/after")
+    arrived(r, ["/after"])
+    assert not [m for m in mail() if "later@" in m.get("command", "")]
 
 
 def test_lines_longer_than_a_datagram_are_cut(genkan, receiver):

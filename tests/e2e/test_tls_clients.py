@@ -6,7 +6,9 @@ import ssl
 import pytest
 
 from ca import Ca
+from h2wire import DATA, END_HEADERS, END_STREAM, H2, HEADERS, frame
 from harness import free_port, http_get, run_genkan, wait_until
+from test_http2_origin import backend  # noqa: F401 (a fixture)
 from wire import insecure_tls
 
 SITE = '[[listen]]\naddress = ["127.0.0.1:{port}"]\ntls = true\n{listen}\n[[pool]]\nname = "web"\n[pool.health]\nenabled = false\n[[pool.backend]]\naddress = "127.0.0.1:{origin}"\n'
@@ -137,6 +139,76 @@ def test_backends_are_told_and_what_clients_claim_is_removed(genkan, origin, peo
     assert "CN=root" not in with_claims and "Client-Cert" not in with_claims
 
 
+# --- what a stranger may say of himself -----------------------------------------------------------------------------
+
+CLAIMS = [("X-C-Subject", "CN=root"), ("x-c-verified", "SUCCESS"), ("X_C_Subject", "CN=root"), ("Client-Cert", ":AAAA:"),
+          ("X_Forwarded_For", "198.51.100.9")]
+HARMLESS = ("X-Harmless", "stays")
+
+
+def whole_request(seen):
+    """An HTTP/1.1 backend that reads chunked content to its end, and keeps everything."""
+    def handler(connection, data):
+        while not data.endswith(b"\r\n\r\n") or b"\r\n0\r\n" not in data:
+            part = connection.recv(65536)
+            if not part:
+                return False
+            data += part
+        head, _, rest = data.partition(b"\r\n\r\n")
+        seen.append([[tuple(line.split(": ", 1)) for line in part.decode().split("\r\n") if ": " in line]
+                     for part in (head, rest.partition(b"\r\n0\r\n")[2])])
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+        return True
+    return handler
+
+
+def send_h1(port, client):
+    """A request with content, the claims in its fields and again in its trailers. Returns the status."""
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as plain:
+        with context(client).wrap_socket(plain, server_hostname="a.example") as s:
+            claims = "".join(f"{k}: {v}\r\n" for k, v in [*CLAIMS, HARMLESS])
+            s.sendall(f"POST / HTTP/1.1\r\nHost: a.example\r\nTransfer-Encoding: chunked\r\n{claims}Connection: close\r\n\r\n"
+                      f"3\r\nabc\r\n0\r\n{claims}\r\n".encode())
+            return int(s.recv(65536).split(b" ")[1])
+
+
+def send_h2(port, client):
+    made = context(client)
+    made.set_alpn_protocols(["h2"])
+    with H2(port, tls=True, name="a.example", context=made) as c:
+        assert c.alpn == "h2"
+        claims = [(k.lower(), v) for k, v in [*CLAIMS, HARMLESS]]
+        stream = c.open(method="POST", authority="a.example", more=claims, end=False)
+        c.send(frame(DATA, 0, stream, b"abc") + frame(HEADERS, END_HEADERS | END_STREAM, stream, c.block(claims)))
+        return c.answer(stream)["status"]
+
+
+@pytest.mark.parametrize("client_side", ["h1", "h2"])
+@pytest.mark.parametrize("backend_side", ["http/1.1", "h2"])
+def test_claims_reach_no_backend_in_fields_or_trailers(genkan, origin, backend, people, hosts, client_side, backend_side):  # noqa: F811
+    port, seen = free_port(), []
+    if backend_side == "h2":
+        def keep(c, stream, fields, body, trailers):
+            assert body == b"abc"
+            seen.append([fields, trailers or []])
+            c.answer(stream)
+        web = backend(keep)
+    else:
+        web = origin(whole_request(seen))
+    text = conf(port, web.port, people, hosts, "optional").replace('name = "web"\n[pool', f'name = "web"\nprotocol = "{backend_side}"\n[pool')
+    genkan('[tls]\nclient_fields = ["X-C-Subject: subject", "X-C-Verified: verified"]\n' + text)
+    send = send_h1 if client_side == "h1" else send_h2
+    assert send(port, None) == 200 and send(port, people.ann) == 200
+
+    def told(part):
+        return sorted((k.lower(), v) for k, v in part if re.fullmatch(r"(?i)x[-_]c[-_].*|client[-_]cert.*|x[-_]forwarded[-_]for|x-harmless", k))
+    (fields, trailers), (ann_fields, ann_trailers) = seen
+    stays = ("x-harmless", "stays")
+    assert told(fields) == [("x-forwarded-for", "127.0.0.1"), stays]
+    assert told(ann_fields) == [("x-c-subject", "CN=Ann Smith,O=Example"), ("x-c-verified", "SUCCESS"), ("x-forwarded-for", "127.0.0.1"), stays]
+    assert told(trailers) == told(ann_trailers) == [stays], "a trailer may be merged into the fields by who reads it"
+
+
 RULES = '''
     [[route]]
     name = "for-ann"
@@ -212,6 +284,35 @@ def test_the_host_that_is_asked_for_must_be_the_one_that_was_shaken_hands_with(t
     assert " 421 " in ask(port, "public.example", path="https://private.example/", host="public.example")
     assert g.metrics()["genkan_http_misdirected_total"] == 5
     assert "open" in ask(port, "private.example", host="public.example", client=people.ann)  # who showed more may ask for less
+
+
+def h2_to(port, name, client=None):
+    made = context(client)
+    made.set_alpn_protocols(["h2"])
+    c = H2(port, tls=True, name=name, context=made)
+    assert c.alpn == "h2"
+    return c
+
+
+def test_on_http_2_too_and_the_connection_goes_on(two_hosts, people):
+    port, g = two_hosts
+    with h2_to(port, "public.example", people.ann) as c:
+        assert c.request(authority="public.example")["body"] == b"open"
+        for host in ("private.example", "PRIVATE.example", "private.example:443"):
+            answer = c.request(authority=host)
+            assert answer["status"] == 421 and b"secret" not in answer["body"], answer
+        # Host beside :authority must not lead anybody astray (RFC 9113 8.3.1).
+        answer = c.request(authority="public.example", more=[("host", "private.example")])
+        assert b"secret" not in answer["body"] and (answer["reset"] is not None or answer["status"] in (200, 400)), answer
+        # Streams of one connection, the answers apart: one is refused, the others are not.
+        streams = [c.open(authority=host) for host in ("public.example", "private.example", "public.example")]
+        assert [c.answer(s)["status"] for s in streams] == [200, 421, 200]
+    assert g.metrics()["genkan_http_misdirected_total"] == 4
+    with h2_to(port, "nobody.example") as c:
+        assert c.request(authority="private.example")["status"] == 421
+    with h2_to(port, "private.example", people.ann) as c:  # coalesced: who showed more may ask for less
+        assert c.request(authority="private.example")["body"] == b"secret"
+        assert c.request(authority="public.example")["body"] == b"open"
 
 
 @pytest.mark.filterwarnings("ignore:ssl.TLSVersion")

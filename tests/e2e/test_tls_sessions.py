@@ -4,12 +4,15 @@ import base64
 import re
 import socket
 import ssl
+import subprocess
 import threading
 import time
 
 import pytest
+from hpack import Encoder
 
 from ca import Ca, openssl
+from h2wire import DATA, END_HEADERS, END_STREAM, HEADERS, PREFACE, SETTINGS, frame
 from harness import free_port, wait_until
 from test_tls_clients import ask, context, echo, field
 
@@ -258,3 +261,113 @@ def test_early_data_that_somebody_recorded_and_repeats_is_not_served_again(genka
     name = 'genkan_http_tls_handshakes_failed_total{side="public"}'
     wait_until(lambda: g.metrics()[name] >= before[name] + 2, 5, "the repeated handshakes have failed")
     assert len(web.seen) == 2 and after['genkan_http_early_data_total{answer="served"}'] == 1
+
+
+# --- the same over HTTP/2 -----------------------------------------------------------------------------------------------
+
+class Flight:
+    """Frames of one client's connection."""
+
+    def __init__(self):
+        self.encoder, self.stream = Encoder(), 1
+
+    def begin(self):
+        return PREFACE + frame(SETTINGS)
+
+    def request(self, path, method="GET", content=b""):
+        fields = [(":method", method), (":scheme", "https"), (":path", path), (":authority", "a.example")]
+        out = frame(HEADERS, END_HEADERS | (0 if content else END_STREAM), self.stream, self.encoder.encode(fields))
+        if content:
+            out += frame(DATA, END_STREAM, self.stream, content)
+        self.stream += 2
+        return out
+
+
+class EarlyH2:
+    def __init__(self, folder, log):
+        self.session, self.early, self.out, self.log = folder / "early2.pem", folder / "early2.bin", folder / "early2.out", log
+
+    def lines(self):
+        return self.log.read_text().splitlines() if self.log.exists() else []
+
+    def run(self, port, until, *more, stdin=b""):
+        """s_client until the condition holds; returns what it said."""
+        argv = ["openssl", "s_client", "-connect", f"127.0.0.1:{port}", "-servername", "a.example", "-alpn", "h2", "-ign_eof", *map(str, more)]
+        with open(self.out, "wb") as out:
+            child = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=out, stderr=subprocess.STDOUT)
+        try:
+            child.stdin.write(stdin)
+            child.stdin.flush()
+            wait_until(until, 15, "the requests are answered")
+        finally:
+            child.kill()
+            child.wait()
+            child.stdin.close()
+        return self.out.read_text(encoding="latin-1")
+
+    def begin(self, port):
+        flight = Flight()
+        said = self.run(port, lambda: self.session.exists() and self.lines(), "-sess_out", self.session,
+                        stdin=flight.begin() + flight.request("/first"))
+        assert "ALPN protocol: h2" in said
+
+    def send(self, port, early, then, count):
+        """`early` with the handshake, `then` after it; until the log has `count` lines more."""
+        self.early.write_bytes(early)
+        wanted = len(self.lines()) + count
+        said = self.run(port, lambda: len(self.lines()) >= wanted, "-sess_in", self.session, "-early_data", self.early, stdin=then)
+        return re.search(r"Early data was (not sent|rejected|accepted)", said).group(1), self.lines()[-count:]
+
+
+@pytest.fixture
+def early_h2(tmp_path):
+    return EarlyH2(tmp_path, tmp_path / "access.log")
+
+
+def h2_site(early_h2, pair, port, web):
+    return (f'[access_log]\npath = "{early_h2.log}"\nformat = "{{protocol}} {{path}} {{status}} {{early_data}}"\n' + site(pair, port, web))
+
+
+def test_over_http_2_a_safe_request_is_served_and_marked_and_the_next_is_not(genkan, origin, pair, early_h2):
+    port, web = free_port(), origin(echo)
+    g = genkan(h2_site(early_h2, pair, port, web))
+    early_h2.begin(port)
+    flight = Flight()
+    early = flight.begin() + flight.request("/early") + flight.request("/early2", "HEAD")
+    verdict, lines = early_h2.send(port, early, flight.request("/late"), 3)
+    assert verdict == "accepted"
+    assert sorted(lines) == ["HTTP/2.0 /early 200 yes", "HTTP/2.0 /early2 200 yes", "HTTP/2.0 /late 200 no"]
+    marked = {seen.split(b" ")[1]: seen.lower().count(b"\r\nearly-data: 1\r\n") for seen in web.seen}
+    assert marked == {b"/first": 0, b"/early": 1, b"/early2": 1, b"/late": 0}
+    assert g.metrics()['genkan_http_early_data_total{answer="served"}'] == 2
+
+
+def test_over_http_2_others_are_answered_425_and_served_when_they_come_again(genkan, origin, pair, early_h2):
+    port, web = free_port(), origin(echo)
+    g = genkan(h2_site(early_h2, pair, port, web))
+    early_h2.begin(port)
+    flight = Flight()
+    early = flight.begin() + flight.request("/post", "POST", b"hi") + flight.request("/delete", "DELETE") + flight.request("/get", "GET", b"hi")
+    verdict, lines = early_h2.send(port, early, flight.request("/post", "POST", b"hi"), 4)
+    assert verdict == "accepted"
+    assert sorted(lines) == ["HTTP/2.0 /delete 425 no", "HTTP/2.0 /get 425 no", "HTTP/2.0 /post 200 no", "HTTP/2.0 /post 425 no"]
+    assert [seen.split(b" ")[1] for seen in web.seen] == [b"/first", b"/post"]
+    assert g.metrics()['genkan_http_early_data_total{answer="425"}'] == 3
+
+
+def test_over_http_2_a_recorded_flight_is_not_served_again(genkan, origin, pair, early_h2):
+    port, web = free_port(), origin(echo)
+    g = genkan(h2_site(early_h2, pair, port, web))
+    early_h2.begin(port)
+    flight, recorder = Flight(), Recorder(port)
+    verdict, _ = early_h2.send(recorder.own, flight.begin() + flight.request("/early"), b"", 1)
+    assert verdict == "accepted" and len(web.seen) == 2
+    name = 'genkan_http_tls_handshakes_failed_total{side="public"}'
+    before = g.metrics()[name]
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as s:
+        s.sendall(recorder.flight)
+        s.shutdown(socket.SHUT_WR)
+        while s.recv(65536):
+            pass
+    wait_until(lambda: g.metrics()[name] > before, 5, "the repeated handshake has failed")
+    assert len(web.seen) == 2

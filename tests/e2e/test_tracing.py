@@ -2,6 +2,7 @@
 import re
 import time
 
+from h2wire import CONTINUATION, END_HEADERS, END_STREAM, H2, HEADERS, frame
 from harness import Http, free_port, http_get, wait_until
 
 PARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
@@ -139,3 +140,15 @@ def test_a_slow_head_is_not_taken_for_a_slow_backend(genkan, origin, tmp_path):
             pass
     r = row(log, "/x/head")
     assert float(r[5]) >= 0.2 and float(r[9]) < 0.2, r
+
+
+def test_how_long_a_head_took_over_http_2(genkan, origin, tmp_path):
+    port, log, _ = start(genkan, origin, tmp_path)
+    with H2(port) as c:
+        assert c.request(path="/x/quick")["status"] == 200
+        block = c.block(c.get("/x/slow"))
+        c.send(frame(HEADERS, END_STREAM, 3, block[:5]))
+        time.sleep(0.3)  # the slowness under test
+        c.send(frame(CONTINUATION, END_HEADERS, 3, block[5:]))
+        assert c.answer(3)["status"] == 200
+    assert float(row(log, "/x/quick")[5]) < 0.2 and 0.29 <= float(row(log, "/x/slow")[5]) < 5

@@ -48,6 +48,20 @@ TEST(Metrics, AreWrittenInThePrometheusTextFormat) {
             "genkan_requests_total{pool=\"we\\\"b\\\\\\n\xef\xbf\xbd\"} 3\n");
 }
 
+TEST(Metrics, WhatIsGoneIsForgottenAndNothingElse) {
+  Metrics m;
+  m.counter("genkan_a_total", "a", {{"pool", "p"}, {"backend", "one"}, {"outcome", "ok"}}).add(5);
+  m.counter("genkan_a_total", "a", {{"pool", "p"}, {"backend", "two"}, {"outcome", "ok"}}).add(7);
+  m.counter("genkan_a_total", "a", {{"pool", "q"}, {"backend", "one"}, {"outcome", "ok"}}).add(9);
+  m.histogram("genkan_b_seconds", "b", {{"pool", "p"}, {"backend", "one"}});
+  m.forget({{"pool", "p"}, {"backend", "one"}});
+  const std::string text = m.prometheus();
+  EXPECT_EQ(text.find("pool=\"p\",backend=\"one\""), std::string::npos) << text;
+  EXPECT_NE(text.find("pool=\"p\",backend=\"two\""), std::string::npos);
+  EXPECT_NE(text.find("pool=\"q\",backend=\"one\""), std::string::npos);
+  EXPECT_EQ(m.counter("genkan_a_total", "a", {{"pool", "p"}, {"backend", "one"}, {"outcome", "ok"}}).sum(), 0);
+}
+
 TEST(Metrics, AHistogramIsExportedWithMonotonicBuckets) {
   Metrics metrics;
   auto& h = metrics.histogram("genkan_t_seconds", "T.", {{"route", "r"}});

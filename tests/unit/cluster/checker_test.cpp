@@ -27,6 +27,38 @@ TEST(ExpectTest, ReadsRangesAndLists) {
   }
 }
 
+TEST(CheckIntervalTest, DiffersByUpToTheJitterBothWays) {
+  conf::Health h;
+  h.interval = std::chrono::seconds(10);
+  h.jitter = 20;
+  Random random(7);
+  Duration least = Duration::max(), most{}, sum{};
+  constexpr int kTimes = 5000;
+  for (int i = 0; i < kTimes; ++i) {
+    const Duration d = next_check_in(h, random);
+    least = std::min(least, d);
+    most = std::max(most, d);
+    sum += d;
+  }
+  EXPECT_GE(least, std::chrono::milliseconds(8000));
+  EXPECT_LT(least, std::chrono::milliseconds(8050));
+  EXPECT_LE(most, std::chrono::milliseconds(12000));
+  EXPECT_GT(most, std::chrono::milliseconds(11950));
+  EXPECT_NEAR(std::chrono::duration<double>(sum).count() / kTimes, 10, 0.1) << "neither sooner nor later in the mean";
+}
+
+TEST(CheckIntervalTest, IsExactWithoutJitterAndAnotherSeedGivesOtherTimes) {
+  conf::Health h;
+  h.interval = std::chrono::seconds(1);
+  h.jitter = 0;
+  Random random(1), other(2);
+  EXPECT_EQ(next_check_in(h, random), std::chrono::seconds(1));
+  h.jitter = 10;
+  int same = 0;
+  for (int i = 0; i < 100; ++i) same += next_check_in(h, random) == next_check_in(h, other);
+  EXPECT_LT(same, 10) << "two proxies that were started together must not check in step";
+}
+
 TEST(CheckRequestTest, AsksForThePathWithAHost) {
   conf::Health h;
   h.path = "/ok";

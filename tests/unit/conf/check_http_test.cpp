@@ -188,6 +188,18 @@ TEST(CheckBackends, second_requests_and_warm_connections_have_their_limits) {
   EXPECT_THAT(pool("warm_connections = 4\nidle_connections = 2"), ElementsAre(HasSubstr("`idle_connections` lets")));
 }
 
+TEST(CheckBackends, only_a_name_has_addresses_to_choose_from) {
+  const auto backend = [](const std::string& address) {
+    return complaints("[[pool]]\nname = \"a\"\n[[pool.backend]]\naddresses = \"first\"\naddress = \"" + address + "\"");
+  };
+  EXPECT_THAT(backend("app.example:80"), IsEmpty());
+  for (const char* other : {"192.0.2.1:80", "[2001:db8::1]:80", "unix:/run/a", "srv:_http._tcp.example"}) {
+    EXPECT_THAT(backend(other), ElementsAre(HasSubstr("`address` is no name"))) << other;
+  }
+  EXPECT_THAT(complaints("[[pool]]\nname = \"a\"\n[[pool.backend]]\naddress = \"a:80\"\naddresses = \"some\""),
+              ElementsAre(HasSubstr("first")));
+}
+
 TEST(CheckBackends, a_pool_may_live_of_agents_and_of_srv_records) {
   const std::string cluster = "[cluster]\nenabled = true\nkey = \"0123456789abcdef\"\n";
   EXPECT_THAT(complaints(cluster + "[[pool]]\nname = \"a\"\nfrom_agents = \"web\""), IsEmpty());

@@ -35,6 +35,20 @@ TEST(DnsMessageTest, TakesTheLeastTtlOfAllRecords) {
   EXPECT_EQ(least_ttl(answer(1).a("q.example", "192.0.2.1", 0x8000'0000).octets()), 0u);
 }
 
+TEST(DnsMessageTest, OfTooManyAddressesTheSameAreTakenInWhateverOrderTheyCome) {
+  const auto many = [](int step) {
+    auto message = answer(1);
+    for (int i = 0; i < 200; ++i) {
+      message.a("q.example", ("192.0.2." + std::to_string((i * step + 17) % 200 + 1)).c_str());
+    }
+    return parse_addresses(message.octets(), Type::a);
+  };
+  const auto one = many(1), other = many(7);
+  ASSERT_TRUE(one && other);
+  EXPECT_EQ(one->records.size(), kMaxRecords);
+  EXPECT_EQ(one->records, other->records);
+}
+
 TEST(DnsMessageTest, ACutMessageHasNoTtlAndNoRecords) {
   const auto whole = answer(15).mx("q.example", 5, "m.example").octets();
   for (std::size_t n = 0; n < whole.size(); ++n) {

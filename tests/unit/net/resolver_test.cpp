@@ -57,6 +57,24 @@ TEST_F(ResolverTest, GivesAddressesOfBothFamiliesIPv4First) {
   run(loop, expect_addresses(resolver, "Both.Example", {"192.0.2.2", "192.0.2.1", "2001:db8::7"}));
 }
 
+Task<void> expect_half(Resolver& resolver, std::string name, Texts expected, bool whole) {
+  const auto found = co_await resolver.addresses(name);
+  CO_REQUIRE(found);
+  EXPECT_EQ(texts(found->records), expected);
+  EXPECT_EQ(found->whole, whole) << name;
+  EXPECT_EQ(found->ttl <= std::chrono::seconds(5), !whole) << "half an answer is asked for again soon";
+}
+
+TEST_F(ResolverTest, SaysWhenHalfOfAnAnswerIsMissing) {
+  DnsServer server([](const Question& q) -> Messages {
+    if (q.type == 28) return {reply(q).aaaa(q.name, "2001:db8::7")};
+    return {reply(q, q.name == "half.example" ? 2 : 0)};  // not answered; answered: there is none
+  });
+  auto resolver = make(server);
+  run(loop, expect_half(resolver, "half.example", Texts(1, "2001:db8::7"), false));
+  run(loop, expect_half(resolver, "six.example", Texts(1, "2001:db8::7"), true));
+}
+
 TEST_F(ResolverTest, NeedsNoServerForLiteralsAndLocalhost) {
   auto resolver = make({"127.0.0.1:1"});
   auto all = [](Resolver& r) -> Task<void> {

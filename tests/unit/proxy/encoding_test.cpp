@@ -99,6 +99,22 @@ std::string unzstd(const std::string& in) {
   return out;
 }
 
+TEST(Encoders, their_memory_is_known_and_has_a_limit_at_every_level) {
+  for (const Coding coding : {Coding::gzip, Coding::br, Coding::zstd}) {
+    for (int level = 1; level <= 9; ++level) {
+      const auto encoder = make_encoder(coding, level);
+      std::string out;
+      for (int i = 0; i < 60; ++i) {
+        std::string text;
+        for (int k = 0; k < 1500; ++k) text += std::to_string(i * k * 7919 % 100'003) + " ";
+        ASSERT_TRUE(encoder->encode(text, Encoder::Then::flush, out));
+      }
+      EXPECT_GT(encoder->memory(), 50'000u) << coding_name(coding) << " " << level;
+      EXPECT_LT(encoder->memory(), 3u << 20) << coding_name(coding) << " " << level;
+    }
+  }
+}
+
 TEST(Encoders, what_goes_in_comes_back_and_a_flush_makes_all_of_it_readable) {
   struct Case {
     Coding coding;

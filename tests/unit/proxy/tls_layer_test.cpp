@@ -35,6 +35,11 @@ TEST(TlsLayer, the_fields_of_rfc_9440_are_always_removed) {
             "X-DN Client-Certs ");
 }
 
+TEST(TlsLayer, what_only_looks_like_the_fields_about_the_client_is_removed) {
+  EXPECT_EQ(left({}, {"X_Forwarded_For", "X-Forwarded_Proto", "x_forwarded-HOST", "X-Forwarded-For", "X_Other"}),
+            "X-Forwarded-For X_Other ");
+}
+
 TEST(TlsLayer, names_that_have_a_meaning_of_their_own_are_found_too) {
   EXPECT_EQ(left({"From: san", "Authorization: subject"}, {"From", "authorization", "Cookie"}), "Cookie ");
 }
