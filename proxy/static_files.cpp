@@ -218,6 +218,17 @@ std::string_view content_type_of(std::string_view name) noexcept {
 
 namespace {
 
+// RFC 9110 13.1.1 and 13.1.4: what the client wants to go on with is not there any more.
+bool precondition_failed(const http::Fields& fields, std::string_view etag, WallTime modified) {
+  if (fields.has(FieldId::if_match)) {
+    bool match = false;
+    fields.each_element(FieldId::if_match, [&](std::string_view tag) { match |= tag == "*" || tag == etag; });
+    return !match;
+  }
+  const auto since = base::parse_http_date(fields.get(FieldId::if_unmodified_since).value_or(""));
+  return since && modified > *since;
+}
+
 // RFC 9110 13.1, the two that apply to GET and HEAD of a file, in their order.
 bool not_modified(const http::Fields& fields, std::string_view etag, WallTime modified) {
   if (fields.has(FieldId::if_none_match)) {
@@ -260,6 +271,10 @@ net::Task<Result<http::Response>> StaticFiles::handle(http::Request& r) {
   const auto size = static_cast<std::uint64_t>(file.info.st_size);
   const std::string etag = "\"" + std::to_string(file.info.st_mtim.tv_sec) + "-" +
                            std::to_string(file.info.st_mtim.tv_nsec) + "-" + std::to_string(size) + "\"";
+  if (precondition_failed(r.fields, etag, modified)) {
+    http::Response failed = http::error_page(r, 412, "The file has changed since.");
+    co_return failed;
+  }
   ByteRange range{0, size ? size - 1 : 0, true};
   int status = not_modified(r.fields, etag, modified) ? 304 : 200;
   const auto if_range = r.fields.get(FieldId::if_range);

@@ -5,6 +5,7 @@ import http_corpus_answers
 import http_corpus_framing
 import http_corpus_lines
 import http_corpus_meaning
+import http_corpus_own
 import pytest
 from h2wire import H2
 from harness import free_port, wait_until
@@ -24,6 +25,24 @@ def test_every_row(genkan, name, size):
     g = genkan(site(port, judge.backends.ports), workers=1)
     faults = judge.run()
     assert g.running()
+    assert not faults, f"{len(faults)} deviations in {len(rows)} rows:\n" + "\n".join(faults)
+
+
+def test_answers_of_our_own(genkan, tmp_path):
+    rows, port = http_corpus_own.ROWS, free_port()
+    assert len({row.name for row in rows}) == len(rows)
+    (tmp_path / "files").mkdir()
+    (tmp_path / "files" / "a.txt").write_text("a text\n")
+    (tmp_path / "secret").write_text("secret text\n")
+    (tmp_path / "passwords").write_text("u:$2y$05$c4WoMPo3SXsafkva.HHa6uXQZWr7oboPiC2bT/r7q1BB8I2s0BRqC\n")
+    judge = Judge(rows, port)
+    own = "".join(f"[[route]]\n{text}\n" for text in (
+        'path = "/fixed"\nstatus = 203\nbody = "fixed"', 'path = "/moved"\nredirect = "/elsewhere"', f'path_prefix = "/files"\nroot = "{tmp_path}/files"',
+        'path = "/denied"\nstatus = 200\ndeny = ["0.0.0.0/0"]', 'path = "/closed"\nstatus = 200\nmaintenance = true',
+        f'path = "/password"\nstatus = 200\n[route.basic]\nfile = "{tmp_path}/passwords"', 'path = "/unrouted"\nstatus = 404', 'path = "/elsewhere"\nstatus = 404'))
+    conf = site(port, judge.backends.ports)
+    genkan(conf[:conf.index("[[route]]")] + own + conf[conf.index("[[route]]"):], workers=1)
+    faults = judge.run()
     assert not faults, f"{len(faults)} deviations in {len(rows)} rows:\n" + "\n".join(faults)
 
 
