@@ -32,8 +32,9 @@ class BeastHead final : public boost::beast::http::basic_parser<is_request> {
  public:
   std::vector<std::pair<std::string_view, std::string_view>> fields;
 
-  // False when the grammar does not hold. What fields say about the length of the content is not looked at here.
-  bool accepts(std::string_view head) {
+  // False when the grammar does not hold. What fields say about the length of the content is not looked at here, nor
+  // with `lists` whether Connection and Proxy-Connection are lists of tokens: we pass neither on.
+  bool accepts(std::string_view head, bool lists) {
     namespace http = boost::beast::http;
     this->header_limit(static_cast<std::uint32_t>(head.size() + 1));
     this->body_limit(boost::none);
@@ -41,7 +42,7 @@ class BeastHead final : public boost::beast::http::basic_parser<is_request> {
     boost::beast::error_code error;
     this->put(boost::asio::const_buffer(head.data(), head.size()), error);
     return !error || error == http::error::bad_content_length || error == http::error::bad_transfer_encoding ||
-           error == http::error::multiple_content_length;
+           error == http::error::multiple_content_length || (lists && error == http::error::bad_value);
   }
 
  private:
