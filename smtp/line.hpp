@@ -1,5 +1,6 @@
 // Finds command lines in what has arrived. Strict: a line ends in CRLF; a CR alone and NUL make the line bad, a line
-// over the limit is swallowed to its end; after an LF alone nothing can be told from content and the session ends. Pure; views into the input.
+// over the limit is swallowed to its end; after an LF alone nothing can be told from content and the session ends.
+// Pure; views into the input.
 #pragma once
 
 #include <cstddef>

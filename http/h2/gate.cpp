@@ -108,6 +108,10 @@ bool FrameGate::judge(const Header& h, Time now) {
     case ping:
       return (h.flags & kAck) || charge(Flood::ping, 1, now);
     case window_update:
+      if (windows_due_ > 0) {
+        --windows_due_;
+        return true;
+      }
       return charge(Flood::window, 1, now);
     case priority:
       if (h.id == 0) return fail(kProtocolError);

@@ -62,6 +62,8 @@ class FrameGate {
   bool made_reset(Time now) noexcept;
   // Something useful was sent or done.
   void useful(int tokens) noexcept { budget_.give(tokens); }
+  // Content was sent, for which the peer may open its two windows again, however little it was.
+  void content_sent() noexcept { windows_due_ = windows_due_ > kMaxWindowsDue ? windows_due_ : windows_due_ + 2; }
   bool in_header_block() const noexcept { return block_stream_ != 0; }
   std::uint32_t last_stream() const noexcept { return last_; }
 
@@ -83,6 +85,7 @@ class FrameGate {
   bool was_used(std::uint32_t id) const noexcept;
 
   static constexpr std::size_t kMaxOpen = 1024;
+  static constexpr int kMaxWindowsDue = 4096;
   static constexpr std::uint32_t kUseful = 512;  // content of a frame that is worth a token
 
   std::size_t preface_left_ = 24;
@@ -100,6 +103,7 @@ class FrameGate {
   std::size_t block_size_ = 0, max_block_;
 
   FloodBudget budget_;
+  int windows_due_ = 0;  // WINDOW_UPDATEs that answer content of ours, and cost nothing
   std::uint32_t error_ = 0;
   Flood flood_ = Flood::none;
 };

@@ -64,12 +64,12 @@ struct OriginSession::Callbacks {
     stream->closed(code, code == NGHTTP2_REFUSED_STREAM);  // also what nghttp2 says of streams above GOAWAY's last
     return 0;
   }
-  // A request that nghttp2 could not send any more: the connection is going.
-  static int frame_not_sent(nghttp2_session* nghttp, const nghttp2_frame* frame, int, void* user) {
+  // A request that nghttp2 could not send any more: it was given up, or the connection is going.
+  static int frame_not_sent(nghttp2_session* nghttp, const nghttp2_frame* frame, int why, void* user) {
     if (frame->hd.type != NGHTTP2_HEADERS || frame->headers.cat != NGHTTP2_HCAT_REQUEST) return 0;
     auto* stream = static_cast<OriginStream*>(nghttp2_session_get_stream_user_data(nghttp, frame->hd.stream_id));
     if (stream) stream->closed(NGHTTP2_REFUSED_STREAM, true);
-    of(user).leaving_ = true;
+    if (why != NGHTTP2_ERR_STREAM_CLOSING) of(user).leaving_ = true;
     return 0;
   }
   static int send_content(nghttp2_session*, nghttp2_frame* frame, const std::uint8_t* head, std::size_t size,
@@ -191,9 +191,8 @@ void OriginSession::leave(OriginStream& stream) noexcept {
   (stream.before ? stream.before->after : first_) = stream.after;
   if (stream.after) stream.after->before = stream.before;
   --live_;
-  if (stream.id() > 0 && nghttp2_session_get_stream_user_data(nghttp(), stream.id()) == &stream) {
-    nghttp2_session_set_stream_user_data(nghttp(), stream.id(), nullptr);
-  }
+  // Also where its HEADERS still wait to be sent: nghttp2 knows no stream of that number yet, but keeps the pointer.
+  if (stream.id() > 0) nghttp2_session_set_stream_user_data(nghttp(), stream.id(), nullptr);
   set_deadline();
   if (live_ == 0) {
     streams_ended_.notify();

@@ -292,6 +292,7 @@ void ServerSession::note_sent(const nghttp2_frame& frame) {
   switch (frame.hd.type) {
     case NGHTTP2_HEADERS:
     case NGHTTP2_DATA:
+      if (frame.hd.type == NGHTTP2_DATA && frame.hd.length > 0) gate_.content_sent();
       if (frame.hd.type == NGHTTP2_DATA && frame.hd.length >= 512) gate_.useful(2);
       if (frame.hd.flags & NGHTTP2_FLAG_END_STREAM) {
         if (ServerStream* stream = find(frame.hd.stream_id)) stream->end_was_sent();

@@ -9,6 +9,7 @@ namespace {
 
 constexpr std::size_t kReadSize = 4096;
 constexpr std::size_t kPiece = 64 * 1024;
+constexpr const char* kAhead = "the next hop answers what it was not asked";
 
 }  // namespace
 
@@ -109,6 +110,10 @@ net::Task<Result<void>> Connection::secure_now(std::string host, bool implicit, 
 }
 
 net::Task<Result<void>> Connection::hello(std::string* why) {
+  if (talks_ahead()) {
+    *why = kAhead;
+    co_return Errc::malformed;
+  }
   features_ = Features();
   features_.lmtp = options_.lmtp;
   const char* const verbs[] = {options_.lmtp ? "LHLO " : "EHLO ", "HELO "};
@@ -180,10 +185,26 @@ net::Task<Result<void>> Connection::send_content(std::string_view content, bool 
   co_return co_await transport_->write(".\r\n");
 }
 
+// Between two transactions: has it said anything since, or closed?
+bool Connection::talked_meanwhile() noexcept {
+  char byte = 0;
+  Result<std::size_t> n = std::size_t{0};
+  return talks_ahead() || transport_->read_now(&byte, 1, n);
+}
+
 net::Task<bool> Connection::deliver(Transaction& transaction, std::string_view content, bool dot_lines) {
   std::string out;
+  if (talked_meanwhile()) {
+    transaction.lost(kAhead);
+    co_return false;
+  }
   auto step = transaction.start(out);
   while (step != Transaction::Step::finished && step != Transaction::Step::broken) {
+    // In step: every reply to what was sent before has been read when anything is sent.
+    if ((!out.empty() || step != Transaction::Step::replies) && talks_ahead()) {
+      transaction.lost(kAhead);
+      co_return false;
+    }
     if (!out.empty()) {
       auto sent = co_await transport_->write(out);
       out.clear();
@@ -209,10 +230,11 @@ net::Task<bool> Connection::deliver(Transaction& transaction, std::string_view c
     }
     step = transaction.reply(*reply, out);
   }
-  co_return step == Transaction::Step::finished;
+  co_return step == Transaction::Step::finished && !talks_ahead();
 }
 
 net::Task<Result<Reply>> Connection::ask(std::string line) {
+  if (talks_ahead()) co_return Result<Reply>(boost::system::in_place_error, make_error_code(Errc::malformed));
   line += "\r\n";
   auto sent = co_await transport_->write(line);
   if (!sent) co_return Result<Reply>(boost::system::in_place_error, sent.error());
@@ -221,6 +243,7 @@ net::Task<Result<Reply>> Connection::ask(std::string line) {
 
 net::Task<Result<Reply>> Connection::give(std::string_view content, bool dot_lines, bool chunk) {
   Result<void> sent;
+  if (talks_ahead()) co_return Result<Reply>(boost::system::in_place_error, make_error_code(Errc::malformed));
   if (chunk) {
     const auto line = "BDAT " + std::to_string(content.size()) + " LAST\r\n";
     sent = co_await transport_->write(line);

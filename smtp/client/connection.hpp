@@ -77,6 +77,9 @@ class Connection {
   net::Task<Result<void>> secure_now(std::string host, bool implicit, std::string* why);
   net::Task<Result<void>> send_content(std::string_view content, bool dot_lines, bool chunk);
   net::Task<Result<Reply>> read_reply(Duration timeout);
+  // Whether it has said something that nobody asked for. What follows would be taken for the answer to another command.
+  bool talks_ahead() const noexcept { return in_at_ != in_.size() || parser_.inside(); }
+  bool talked_meanwhile() noexcept;
 
   std::unique_ptr<net::Transport> transport_;
   net::Task<Result<void>> handshake(const std::string& host);

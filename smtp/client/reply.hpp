@@ -30,6 +30,7 @@ class ReplyParser {
 
   // Takes octets up to the end of one reply. `used` is how many; true when `out` is complete.
   Result<bool> feed(std::string_view in, std::size_t& used, Reply& out);
+  bool inside() const noexcept { return !partial_.empty(); }  // the begin of a line was taken
 
  private:
   Result<bool> line(std::string_view text, Reply& out);

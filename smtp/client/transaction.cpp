@@ -238,7 +238,8 @@ Transaction::Step Transaction::on_data(const Reply& reply, std::string& out) {
       phase_ = Phase::content;
       return Step::content;
     }
-    phase_ = Phase::empty_content;  // no recipient was taken, yet the peer wants content: give it none
+    if (mail_failed_) return Step::broken;  // a message without a sender? Whatever it means, it gets none.
+    phase_ = Phase::empty_content;          // no recipient was taken, yet the peer wants content: give it none
     out += ".\r\n";
     return Step::replies;
   }

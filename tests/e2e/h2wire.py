@@ -47,8 +47,8 @@ class Frame:
 class H2:
     """A connection. send() takes bytes; frames come from read(), until() and request()."""
 
-    def __init__(self, port, tls=False, settings=b"", start=True, timeout=20.0, name="localhost", context=None):
-        raw = socket.create_connection(("127.0.0.1", port), timeout=timeout)
+    def __init__(self, port, tls=False, settings=b"", start=True, timeout=20.0, name="localhost", context=None, source=None):
+        raw = socket.create_connection(("127.0.0.1", port), timeout=timeout, source_address=(source, 0) if source else None)
         raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.socket = (context or insecure_tls(["h2"])).wrap_socket(raw, server_hostname=name) if tls else raw
         self.alpn = self.socket.selected_alpn_protocol() if tls else None
@@ -127,7 +127,7 @@ class H2:
             out["ended"] = True
             return
         if one.kind == HEADERS:
-            fields = [tuple(part if isinstance(part, str) else part.decode() for part in field) for field in self.decoder.decode(one.payload)]
+            fields = [tuple(part if isinstance(part, str) else part.decode("latin-1") for part in field) for field in self.decoder.decode(one.payload, raw=True)]
             if fields and fields[0][0] == ":status":
                 status = int(fields[0][1])
                 if status < 200:

@@ -541,7 +541,7 @@ class Judge:
 
     def second(self, number, row, wire, message):
         """The next request, on this connection while it lives, must get its own answer."""
-        if PAUSE in row.send:
+        if isinstance(row.send, tuple) and PAUSE in row.send:
             time.sleep(0.15 * SLOW)  # what comes behind the answer is there, and was seen
         octets = b"GET /next HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
         if wire.ended or not message or message.framing == "close" or b"close" in message.items(b"Connection") or \

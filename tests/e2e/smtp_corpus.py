@@ -171,7 +171,7 @@ for argument, codes, rfc in (
         ("RET", "501", "3461 4.3"), ("RET=FULL RET=HDRS", "501", "3461 4.3"), ("ENVID=abc", "250", "3461 4.4"), ("ENVID=a+2Bb", "250", "3461 4.4"), ("ENVID=a+2", "501", "3461 4.4"), ("ENVID=a+GGb", "501", "3461 4.4"), ("ENVID=a=b", "501", "3461 4.4"), ("ENVID=", "501", "3461 4.4"),
         ("ENVID=" + "a" * 101, "501", "3461 4.4"), ("ENVID=" + "a" * 100, "250", "3461 4.4"), ("ENVID=a ENVID=b", "501", "3461 4.4"), ("ENVID=a+0Ab", ("501", "250"), "3461 4.4"), ("REQUIRETLS", NO, "8689 2"), ("SIZE =5", ("501", "555"), PARAMETER), ("SIZE= 5", ("501", "555"), PARAMETER), (" SIZE=5", ("250", "501"), PARAMETER),
         ("SIZE=5\tBODY=7BIT", ("501", "250", "500"), PARAMETER), ("SIZE=\x005", BAD, PARAMETER), ("BODY=\xfc", ("501", "500"), PARAMETER), ("AUTH=<>", ("250", "501", "555"), "4954 5"), ("AUTH=", ("501", "555"), "4954 5")):
-    mail(f"MAIL with {argument[:40]!r}", rfc, f"<{{s}}> {argument}", codes)
+    mail(f"MAIL with {argument[:40]!r} ({len(argument)})", rfc, f"<{{s}}> {argument}", codes)
 for argument, codes in (("NOTIFY=NEVER", "250"), ("NOTIFY=SUCCESS", "250"), ("NOTIFY=SUCCESS,FAILURE,DELAY", "250"), ("notify=never", "250"), ("NOTIFY=NEVER,FAILURE", "501"), ("NOTIFY=FAILURE,NEVER", "501"), ("NOTIFY=x", "501"), ("NOTIFY=", "501"), ("NOTIFY", "501"), ("NOTIFY=,", "501"), ("NOTIFY=SUCCESS,", "501"),
                         ("NOTIFY=NEVER NOTIFY=NEVER", "501"), ("NOTIFY=SUCCESS,SUCCESS", ("501", "250")), ("ORCPT=rfc822;a@b.example", "250"), ("ORCPT=rfc822;a+2Bb@b.example", "250"), ("ORCPT=x", "501"), ("ORCPT=", "501"), ("ORCPT=;a", "501"), ("ORCPT=rfc822;", ("501", "250")), ("ORCPT=rfc822;a+zz", "501"),
                         ("ORCPT=rfc822;a=b", "501"), ("ORCPT=rfc822;" + "a" * 600, "501"), ("ORCPT=rfc822;a ORCPT=rfc822;b", "501"), ("ORCPT=utf-8;\\x{FC}@b.example", ("250", "501")), ("SIZE=5", "555"), ("RET=FULL", ("555", "501")), ("FOO=bar", "555"), ("BODY=8BITMIME", "555"), ("=", ("501", "555"))):
@@ -254,8 +254,8 @@ case("RSET and a group", PIPE, (b"RSET\r\n" + FROM + TO + b"DATA\r\n", "250", "2
 case("the end, RSET and a group", PIPE, (FROM + TO + b"DATA\r\n", "250", "250", "354"), (b"a\nb\r\n.\r\nRSET\r\n" + FROM + TO + b"DATA\r\n", NO, "250", "250", "250", "354"), (SIMPLE + b".\r\n", "250"), arrives=SIMPLE)
 case("the end and QUIT", PIPE, (FROM + TO + b"DATA\r\n", "250", "250", "354"), (SIMPLE + b".\r\nQUIT\r\n", "250", "221"), arrives=SIMPLE, closed=True)
 case("two messages, piece by piece", PIPE, (FROM + TO + b"DATA\r\n", "250", "250", "354"), (SIMPLE + b".\r\nMAIL FROM:<>\r\n" + TO + b"DATA\r\n", "250", "250", "250", "354"), (SIMPLE + b".\r\n", "250"), arrives=SIMPLE)
-case("content before the go-ahead", PIPE, (FROM + TO + b"DATA\r\n" + SIMPLE + b".\r\n", "250", "250", "5"), CLOSED, level="SHOULD")
-case("content before a refused DATA is no command", PIPE, (b"DATA\r\nQUIT\r\n", ("503", "554"), ("221",)), CLOSED, level="MAY")
+case("content before the go-ahead", PIPE, (FROM + TO + b"DATA\r\n" + SIMPLE + b".\r\n", "250", "250", "5"), CLOSED, level="SHOULD", apart=False)
+case("content before a refused DATA is no command", PIPE, (b"DATA\r\nQUIT\r\n", ("503", "554"), ("221",)), CLOSED, level="MAY", apart=False)
 case("QUIT in the middle", PIPE, (b"NOOP\r\nQUIT\r\n" + FROM + TO, "250", "221"), CLOSED)
 case("QUIT, and half a command", PIPE, (b"QUIT\r\nMAI", "221"), CLOSED)
 case("EHLO and more in one piece", PIPE, (b"EHLO client.example\r\nNOOP\r\n", "250", "250"), hello=False, level="MAY")

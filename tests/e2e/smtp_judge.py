@@ -33,6 +33,7 @@ class Case:
     hello: bool = True        # EHLO comes first
     secure: bool = False      # on the port of submission, after STARTTLS
     level: str = "MUST"
+    apart: bool = True        # means the same in segments of one octet
 
 
 @dataclass
@@ -187,8 +188,8 @@ class Talk:
 
 
 class Judge:
-    def __init__(self, cases, port, submission_port):
-        self.cases, self.port, self.submission_port = cases, port, submission_port
+    def __init__(self, cases, port, submission_port, size=0):
+        self.cases, self.port, self.submission_port, self.size = cases, port, submission_port, size
         self.faults = [[] for _ in cases]
 
     @staticmethod
@@ -233,7 +234,10 @@ class Judge:
 
     def say(self, talk, octets, expected, sender):
         parts = octets if isinstance(octets, list) else [octets]
-        talk.send([part.replace(b"{s}", sender) for part in parts])
+        sent = [part.replace(b"{s}", sender) for part in parts]
+        if self.size:
+            sent = [piece for part in sent for piece in ([part] if len(part) > 3000 else [part[at:at + self.size] for at in range(0, len(part), self.size)])]
+        talk.send(sent)
         shown = b"".join(parts)[:100]
         for codes in expected if isinstance(expected, tuple) else (expected,):
             codes = codes if isinstance(codes, (tuple, list)) else (codes,)

@@ -4,19 +4,37 @@
 #include <boost/asio/buffer.hpp>
 #include <boost/beast/http/basic_parser.hpp>
 
+#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 namespace genkan::fuzz {
 
+// `head` as Beast takes it: a later minor version as 1.1, and in a response no white space before a colon.
+inline std::string for_beast(std::string_view head, bool is_request) {
+  std::string out(head);
+  const std::size_t stop = out.find("\r\n");
+  char& minor = out[is_request ? stop - 1 : 7];
+  if (minor > '1') minor = '1';
+  for (std::size_t at = stop + 2; !is_request && at < out.size(); at = out.find("\r\n", at) + 2) {
+    const std::size_t colon = out.find(':', at);
+    std::size_t end = colon;
+    if (colon == std::string::npos || colon > out.find("\r\n", at)) continue;
+    while (end > at && (out[end - 1] == ' ' || out[end - 1] == '\t')) --end;
+    out.erase(end, colon - end);
+  }
+  return out;
+}
+
 template <bool is_request>
 class BeastHead final : public boost::beast::http::basic_parser<is_request> {
  public:
   std::vector<std::pair<std::string_view, std::string_view>> fields;
 
-  // False when the grammar does not hold. What fields say about the length of the content is not looked at here.
-  bool accepts(std::string_view head) {
+  // False when the grammar does not hold. What fields say about the length of the content is not looked at here, nor
+  // with `lists` whether Connection and Proxy-Connection are lists of tokens: we pass neither on.
+  bool accepts(std::string_view head, bool lists) {
     namespace http = boost::beast::http;
     this->header_limit(static_cast<std::uint32_t>(head.size() + 1));
     this->body_limit(boost::none);
@@ -24,7 +42,7 @@ class BeastHead final : public boost::beast::http::basic_parser<is_request> {
     boost::beast::error_code error;
     this->put(boost::asio::const_buffer(head.data(), head.size()), error);
     return !error || error == http::error::bad_content_length || error == http::error::bad_transfer_encoding ||
-           error == http::error::multiple_content_length;
+           error == http::error::multiple_content_length || (lists && error == http::error::bad_value);
   }
 
  private:

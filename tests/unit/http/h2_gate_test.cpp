@@ -97,6 +97,17 @@ TEST_F(GateTest, time_and_useful_work_fill_the_budget) {
   }
 }
 
+TEST_F(GateTest, windows_that_answer_content_of_ours_are_free) {
+  const std::string windows = frame(kWindow, 0, 0, "wind") + frame(kWindow, 0, 1, "wind");
+  for (int i = 0; i < 5000; ++i) {
+    gate.content_sent();
+    ASSERT_TRUE(passes(windows)) << i;
+  }
+  int more = 0;
+  while (more < 5000 && passes(windows)) ++more;
+  EXPECT_LE(more, FloodBudget::kCapacity);
+}
+
 TEST_F(GateTest, an_octet_of_content_does_not_pay_for_a_reset) {
   int passed = 0;
   while (passed < 3000) {

@@ -103,6 +103,18 @@ TEST_F(TransactionTest, PipelinesTheEnvelopeAndSendsContentAfter354) {
   EXPECT_EQ(t.outcomes()[1].reply, "550 5.1.1 no b");
 }
 
+TEST_F(TransactionTest, GivesNoContentWhereTheSenderWasRefused) {
+  auto t = begin();
+  t.start(out_);
+  t.reply(reply_of(450, "not now"), out_);
+  t.reply(reply_of(250, "ok"), out_);
+  t.reply(reply_of(250, "ok"), out_);
+  out_.clear();
+  EXPECT_EQ(t.reply(reply_of(354, "go"), out_), Transaction::Step::broken);
+  EXPECT_EQ(out_, "");
+  EXPECT_EQ(t.outcomes()[0].kind, Outcome::Kind::deferred);
+}
+
 TEST_F(TransactionTest, GoesStepByStepWithoutPipelining) {
   features_.pipelining = false;
   auto t = begin();
