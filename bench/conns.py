@@ -18,6 +18,7 @@ import peers
 import tls
 from lib import Row, allow_files, arguments, folder, process_tree, progress, run
 
+QUIET = 3  # seconds that the last connection has been idle for
 WARM = 64  # connections that came and went before the first look: code, pools and free lists are in memory then
 
 
@@ -31,7 +32,8 @@ def share(server):
 
 
 def settled(server):
-    """The share, once two looks half a second apart agree to 1 %."""
+    """The share after some idleness, once two looks half a second apart agree to 1 %."""
+    time.sleep(QUIET)
     last = share(server)
     for _ in range(20):
         time.sleep(0.5)

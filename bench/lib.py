@@ -132,8 +132,8 @@ class Load:
     p99_ms: float = 0.0
 
 
-def wrk(url, seconds, connections=64, cpus=None, extra=()):
-    argv = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", *extra, url]
+def wrk(url, seconds, connections=64, cpus=None, extra=(), threads=1):
+    argv = ["wrk", f"-t{threads}", f"-c{connections}", f"-d{seconds}s", "--latency", *extra, url]
     if cpus is not None:
         argv = ["taskset", "-c", cpus, *argv]
     out = subprocess.run(argv, capture_output=True, text=True, check=True).stdout

@@ -4,6 +4,7 @@
 
 #include "http/h1/session.hpp"
 #include "http/h2/server_session.hpp"
+#include "http/parked.hpp"
 #include "net/proxy_protocol.hpp"
 
 namespace genkan::http {
@@ -52,29 +53,14 @@ net::Task<bool> begins_h2(net::Transport& transport, Duration timeout, bool push
   co_return data == kPreface;
 }
 
-// One connection's place among those of its address.
-class Admission {
- public:
-  Admission(net::ConnectionLimit& limit, ServerMetrics& metrics) : limit_(limit), metrics_(metrics) {}
-  Admission(const Admission&) = delete;
-  ~Admission() {
-    if (entered_) limit_.addresses.leave(ip_);
-  }
-  bool enter(const base::Endpoint& peer) {
-    const auto max = limit_.max_per_address.load(std::memory_order_relaxed);
-    if (max == 0 || peer.is_unix()) return true;
-    ip_ = peer.ip;
-    entered_ = limit_.addresses.enter(ip_, max);
-    if (!entered_) metrics_.over_address.add();
-    return entered_;
-  }
-
- private:
-  net::ConnectionLimit& limit_;
-  ServerMetrics& metrics_;
-  base::IpAddress ip_;
-  bool entered_ = false;
-};
+// Takes a place among the connections of its address. False: there are too many.
+bool enter_address(net::ConnectionLimit& limit, ServerMetrics& metrics, const base::Endpoint& peer, bool& counted) {
+  const auto max = limit.max_per_address.load(std::memory_order_relaxed);
+  if (max == 0 || peer.is_unix()) return true;
+  counted = limit.addresses.enter(peer.ip, max);
+  if (!counted) metrics.over_address.add();
+  return counted;
+}
 
 }  // namespace
 
@@ -143,11 +129,11 @@ net::Task<void> Server::run(Server& server, std::unique_ptr<net::Transport> tran
     Server& server_;
     net::Transport& transport_;
   };
-  const base::Endpoint local = transport->local();
   const SnapshotPtr snapshot = server.snapshot();
-  bool open = true, proxied = false;
-  Admission admission(*server.limit_, server.metrics());
-  if (!entrance->proxy_from.contains(transport->peer().ip)) open = admission.enter(transport->peer());
+  bool open = true, proxied = false, counted = false;
+  if (!entrance->proxy_from.contains(transport->peer().ip)) {
+    open = enter_address(*server.limit_, server.metrics(), transport->peer(), counted);
+  }
   ConnectionTimes times;
   const Time accepted = transport->loop().now();
   {
@@ -161,7 +147,7 @@ net::Task<void> Server::run(Server& server, std::unique_ptr<net::Transport> tran
         server.telemetry().log.warning("a PROXY header was expected and did not come",
                                        {{"listener", entrance->name}, {"peer", transport->peer().text()}});
       }
-      open = open && admission.enter(transport->peer());
+      open = open && enter_address(*server.limit_, server.metrics(), transport->peer(), counted);
     }
     times.accept = transport->loop().now() - accepted;
     if (open && entrance->tls) {
@@ -191,15 +177,52 @@ net::Task<void> Server::run(Server& server, std::unique_ptr<net::Transport> tran
     }
   }
   if (open && h2) {
-    h2::ServerSession session(server, *transport, local, times);
-    co_await session.run();
+    co_await speak_h2(server, *transport, times);
   } else if (open && entrance->speaks("http/1.1")) {
-    h1::ServerSession session(server, *transport, *entrance, local, times);
-    co_await session.run();
+    const std::uint64_t served = co_await speak_h1(server, *transport, *entrance, times, 0);
+    if (served > 0) {
+      Parked::park(server, std::move(transport), std::move(entrance), counted, served);
+      co_return;
+    }
   }
-  transport->close();
-  server.metrics().connections.add(-1);
-  server.limit_->open.fetch_sub(1, std::memory_order_relaxed);
+  server.ended(*transport, counted);
+}
+
+net::Task<void> Server::run_again(Server& server, std::unique_ptr<net::Transport> transport,
+                                  std::shared_ptr<const Entrance> entrance, bool counted, std::uint64_t before) {
+  const ConnectionTimes times;
+  const std::uint64_t served = co_await speak_h1(server, *transport, *entrance, times, before);
+  if (served > 0) {
+    Parked::park(server, std::move(transport), std::move(entrance), counted, served);
+    co_return;
+  }
+  server.ended(*transport, counted);
+}
+
+void Server::go_on(std::unique_ptr<net::Transport> transport, std::shared_ptr<const Entrance> entrance, bool counted,
+                   std::uint64_t served) {
+  net::spawn(loop_, run_again(*this, std::move(transport), std::move(entrance), counted, served));
+}
+
+void Server::ended(net::Transport& transport, bool counted) noexcept {
+  transport.close();
+  metrics_.connections.add(-1);
+  limit_->open.fetch_sub(1, std::memory_order_relaxed);
+  if (counted) limit_->addresses.leave(transport.peer().ip);
+}
+
+// Frames of their own: a connection holds the session of its protocol alone. The number of requests when the
+// connection has become quiet, 0 when it has ended.
+net::Task<std::uint64_t> Server::speak_h1(Server& server, net::Transport& transport, const Entrance& entrance,
+                                          ConnectionTimes times, std::uint64_t served) {
+  h1::ServerSession session(server, transport, entrance, transport.local(), times, served);
+  co_await session.run();
+  co_return session.quiet() ? session.served() : 0;
+}
+
+net::Task<void> Server::speak_h2(Server& server, net::Transport& transport, ConnectionTimes times) {
+  h2::ServerSession session(server, transport, transport.local(), times);
+  co_await session.run();
 }
 
 void Server::enter(Session& session) noexcept {

@@ -98,12 +98,21 @@ class Server {
   }
   base::Telemetry& telemetry() noexcept { return telemetry_; }
   ServerMetrics& metrics() noexcept { return metrics_; }
+  // For Parked: a session again, or its end. `counted`: among the connections of its address.
+  void go_on(std::unique_ptr<net::Transport> transport, std::shared_ptr<const Entrance> entrance, bool counted,
+             std::uint64_t served);
+  void ended(net::Transport& transport, bool counted) noexcept;
   void enter(Session& session) noexcept;
   void leave(Session& session) noexcept;
 
  private:
   static net::Task<void> run(Server& server, std::unique_ptr<net::Transport> transport,
                              std::shared_ptr<const Entrance> entrance);
+  static net::Task<void> run_again(Server& server, std::unique_ptr<net::Transport> transport,
+                                   std::shared_ptr<const Entrance> entrance, bool counted, std::uint64_t served);
+  static net::Task<std::uint64_t> speak_h1(Server& server, net::Transport& transport, const Entrance& entrance,
+                                           ConnectionTimes times, std::uint64_t served);
+  static net::Task<void> speak_h2(Server& server, net::Transport& transport, ConnectionTimes times);
 
   net::Loop& loop_;
   base::Telemetry& telemetry_;

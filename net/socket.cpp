@@ -37,11 +37,18 @@ ssize_t send_now(int fd, const ::msghdr& message) noexcept {
 
 }  // namespace
 
+void Socket::push_back(std::string_view bytes) {
+  if (bytes.empty()) return;
+  if (!pushed_back) pushed_back = std::make_unique<std::string>();
+  pushed_back->insert(0, bytes);
+}
+
 ssize_t Socket::receive(char* data, std::size_t size) noexcept {
-  if (!pushed_back.empty()) {
-    const std::size_t n = std::min(size, pushed_back.size());
-    std::memcpy(data, pushed_back.data(), n);
-    pushed_back.erase(0, n);
+  if (pushed_back) {
+    const std::size_t n = std::min(size, pushed_back->size());
+    std::memcpy(data, pushed_back->data(), n);
+    pushed_back->erase(0, n);
+    if (pushed_back->empty()) pushed_back.reset();
     return static_cast<ssize_t>(n);
   }
   if (!read_ready) {

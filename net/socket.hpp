@@ -5,7 +5,9 @@
 #include <sys/uio.h>
 
 #include <cstddef>
+#include <memory>
 #include <string>
+#include <string_view>
 
 #include "base/fd.hpp"
 
@@ -18,7 +20,8 @@ struct Socket {
   bool hung_up = false;     // the peer closed its side, or the connection broke: always readable now
   bool broken = false;      // reset, or closed both ways: writing is pointless
 
-  std::string pushed_back;  // bytes that are read again first
+  std::unique_ptr<std::string> pushed_back;  // bytes that are read again first; null: none, as nearly always
+  void push_back(std::string_view bytes);    // before those
 
   // As recv/sendmsg: n, 0 (end of stream, recv only), or -1 with errno (EAGAIN without asking the kernel when not
   // ready).

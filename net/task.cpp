@@ -24,7 +24,7 @@ void free_frame(void* frame, std::size_t) noexcept { ::operator delete(frame); }
 namespace {
 
 constexpr std::size_t kStep = 64, kClasses = 64;  // frames over 4 KiB go to the heap
-constexpr std::size_t kKeep = 4096;               // frames kept per class
+constexpr std::size_t kKeep = 128 * 1024;         // bytes of frames kept per class
 
 struct Node {
   Node* next;
@@ -61,7 +61,7 @@ void* allocate_frame(std::size_t size) {
 
 void free_frame(void* frame, std::size_t size) noexcept {
   const std::size_t index = (size - 1) / kStep;
-  if (index >= kClasses || free_list.count[index] >= kKeep) {
+  if (index >= kClasses || free_list.count[index] * (index + 1) * kStep >= kKeep) {
     ::operator delete(frame);
     return;
   }

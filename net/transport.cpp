@@ -8,13 +8,24 @@
 #include <cerrno>
 #include <cstring>
 
+#include "net/slab.hpp"
+
 namespace genkan::net {
 namespace {
 
 Error last_error() noexcept { return {errno, boost::system::system_category()}; }
 bool would_block() noexcept { return errno == EAGAIN || errno == EWOULDBLOCK; }
 
+Slab& slab() {
+  static_assert(alignof(Transport) <= 8);
+  static Slab all(sizeof(Transport));
+  return all;
+}
+
 }  // namespace
+
+void* Transport::operator new(std::size_t) { return slab().take(); }
+void Transport::operator delete(void* at) noexcept { slab().give(at); }
 
 Transport::Transport(Loop& loop, base::UniqueFd fd, base::Endpoint peer) : loop_(loop), peer_(std::move(peer)) {
   socket_.fd = std::move(fd);
@@ -55,12 +66,14 @@ void Transport::arm() noexcept {
   Time due = Time::max();
   if (reader_) due = std::min(due, reader_->deadline_);
   if (writer_) due = std::min(due, writer_->deadline_);
+  if (sleeper_) due = std::min(due, read_deadline_);
   if (due == Time::max()) return;
   if (!armed() || due < this->due()) loop_.wheel().arm(*this, due);
 }
 
 void Transport::on_timer() noexcept {
   const Time now = std::max(loop_.now(), Clock::now());
+  if (sleeper_ && read_deadline_ <= now) return std::exchange(sleeper_, nullptr)->on_wake();
   for (Op** slot : {&reader_, &writer_}) {
     Op* op = *slot;
     if (!op || op->deadline_ > now) continue;
@@ -85,6 +98,7 @@ void Transport::on_ready(std::uint32_t events) noexcept {
     }
   }
   if (was_up && socket_.broken && hangup_) std::exchange(hangup_, nullptr)->on_hangup();
+  if (sleeper_ && !read_would_block()) return std::exchange(sleeper_, nullptr)->on_wake();
   // From here on `this` may be gone.
   if (done[1]) loop_.defer(done[1]);
   if (done[0]) done[0].resume();
@@ -236,8 +250,14 @@ void Transport::Write::keep() noexcept {
   head_ = kept_;
 }
 
+void Transport::sleep(SleepListener* listener) noexcept {
+  sleeper_ = listener;
+  arm();
+}
+
 void Transport::read_deadline(Time t) noexcept {
   read_deadline_ = t;
+  if (sleeper_) arm();
   if (!reader_) return;
   reader_->deadline_ = t;
   if (read_timeout_ != Duration::max()) reader_->deadline_ = std::min(t, loop_.now() + read_timeout_);

@@ -171,7 +171,7 @@ class Transport final : private Pollable, private Timer {
   SendFile send_file(int fd, std::uint64_t at, std::size_t size) noexcept { return {*this, fd, at, size}; }
   FillPipe fill(Pipe& pipe, std::size_t size) noexcept { return {*this, pipe, size}; }
   DrainPipe drain(Pipe& pipe) noexcept { return {*this, pipe}; }
-  bool splices() const noexcept { return !tls_ && socket_.pushed_back.empty(); }
+  bool splices() const noexcept { return !tls_ && !socket_.pushed_back; }
   Handshake handshake(std::unique_ptr<TlsStream> tls) noexcept {
     tls_ = std::move(tls);
     return Handshake(*this);
@@ -179,7 +179,7 @@ class Transport final : private Pollable, private Timer {
   // Goes on with a handshake that early data overtook.
   Handshake finish_handshake() noexcept { return Handshake(*this); }
   // Hands bytes back that were read too far: the next read, or the TLS handshake, begins with them.
-  void unread(std::string_view bytes) { socket_.pushed_back.insert(0, bytes); }
+  void unread(std::string_view bytes) { socket_.push_back(bytes); }
 
   // The earlier of an absolute time and a time without progress. The absolute one holds for an outstanding read too.
   void read_deadline(Time t) noexcept;
@@ -196,7 +196,7 @@ class Transport final : private Pollable, private Timer {
   bool still_open() const noexcept;  // asks the kernel: neither closed nor a byte waiting. For idle plain connections
   bool broken() const noexcept { return socket_.broken; }  // RST, or closed both ways
   bool read_would_block() const noexcept {
-    return !socket_.read_ready && socket_.pushed_back.empty() && !(tls_ && tls_->pending());
+    return !socket_.read_ready && !socket_.pushed_back && !(tls_ && tls_->pending());
   }
   // Called once, on the loop, when the connection breaks (a FIN alone is not that); must not destroy the Transport.
   struct HangupListener {
@@ -206,6 +206,18 @@ class Transport final : private Pollable, private Timer {
     ~HangupListener() = default;
   };
   void on_hangup(HangupListener* listener) noexcept { hangup_ = listener; }
+  // For a connection that may be quiet for long, and for which nobody waits meanwhile. Called once, on the loop, when
+  // read_some() would not suspend any more, or when the read deadline has passed; may destroy the Transport.
+  struct SleepListener {
+    virtual void on_wake() noexcept = 0;
+
+   protected:
+    ~SleepListener() = default;
+  };
+  void sleep(SleepListener* listener) noexcept;  // only while read_would_block(), and nothing is outstanding
+
+  static void* operator new(std::size_t size);
+  static void operator delete(void* at) noexcept;
 
   Loop& loop() noexcept { return loop_; }
   const base::Endpoint& peer() const noexcept { return peer_; }
@@ -238,6 +250,7 @@ class Transport final : private Pollable, private Timer {
   Error failed_, write_failed_;  // a write that failed leaves what the peer said last readable
   int burst_ = kBurst;
   HangupListener* hangup_ = nullptr;
+  SleepListener* sleeper_ = nullptr;
   base::Endpoint peer_;
 };
 

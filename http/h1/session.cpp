@@ -11,6 +11,7 @@ namespace {
 
 constexpr std::uint64_t kDrainable = 64 * 1024;  // unread content up to this is read so that the connection can stay
 constexpr Duration kLinger = std::chrono::seconds(2);
+constexpr Duration kQuiet = std::chrono::milliseconds(100);  // without a request: it needs no session until then
 constexpr std::uint64_t kLingerBytes = 4u << 20;
 constexpr std::string_view kMethods = "GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS";
 
@@ -28,7 +29,7 @@ HeadLimits limits_of(const conf::Http& http) noexcept { return {http.max_head, h
 }  // namespace
 
 ServerSession::ServerSession(Server& server, net::Transport& transport, const Entrance& entrance, base::Endpoint local,
-                             ConnectionTimes times)
+                             ConnectionTimes times, std::uint64_t served)
     : server_(server),
       transport_(transport),
       entrance_(entrance),
@@ -39,6 +40,8 @@ ServerSession::ServerSession(Server& server, net::Transport& transport, const En
       tunnel_(*this),
       request_(transport.loop()),
       fetch_ended_(transport.loop()),
+      returning_(served > 0),
+      served_(served),
       times_(times) {
   client_text_ = client_.is_unix() ? std::string("unix") : client_.ip.text();
   request_.client = &client_;
@@ -57,7 +60,9 @@ ServerSession::~ServerSession() {
 }
 
 void ServerSession::drain() noexcept {
-  if (idle_) transport_.read_deadline(transport_.loop().now() + server_.drain_grace());
+  if (!idle_) return;
+  wait_until_ = transport_.loop().now() + server_.drain_grace();
+  transport_.read_deadline(wait_until_);
 }
 
 // The request under way may be waiting for a backend.
@@ -77,6 +82,11 @@ net::Task<void> ServerSession::run() {
     if (!begin_wait()) co_return;
     if (idle_) {
       const auto ready = co_await transport_.readable();
+      if (!ready && becomes_quiet(ready.error())) {
+        transport_.read_deadline(wait_until_);
+        quiet_ = true;
+        co_return;
+      }
       idle_ = false;
       head_began_ = transport_.loop().now();
       if (!ready) head = ready.error();
@@ -107,19 +117,26 @@ net::Task<void> ServerSession::run() {
   if (next == Next::linger) co_await linger();
 }
 
+bool ServerSession::becomes_quiet(Error error) const noexcept {
+  if (error != Errc::timed_out || transport_.loop().now() >= wait_until_ || served_ == 0) return false;
+  return !transport_.tls() || !transport_.tls()->early();
+}
+
 // Between two requests; idle_ when nothing of the next one is here yet: then no buffer is held.
 bool ServerSession::begin_wait() {
   reader_.begin();
   snapshot_ = server_.snapshot();
   idle_ = !reader_.has_buffered();
   if (!idle_) return true;
-  if (server_.draining() && served_ > 0) return false;
+  const bool returning = std::exchange(returning_, false);
+  if (server_.draining() && served_ > 0 && !returning) return false;
   const conf::Http& http = snapshot_->conf->http;
   reader_.trim();
   transport_.read_timeout(Duration::max());
   Duration wait = served_ == 0 ? http.head_timeout : http.idle_timeout;
   if (server_.draining()) wait = std::min<Duration>(wait, server_.drain_grace());
-  transport_.read_deadline(transport_.loop().now() + wait);
+  wait_until_ = transport_.loop().now() + wait;
+  transport_.read_deadline(served_ == 0 ? wait_until_ : std::min(wait_until_, transport_.loop().now() + kQuiet));
   return true;
 }
 

@@ -24,11 +24,14 @@ namespace genkan::http::h1 {
 class ServerSession final : public Session, private Informer, private net::Transport::HangupListener {
  public:
   ServerSession(Server& server, net::Transport& transport, const Entrance& entrance, base::Endpoint local,
-                ConnectionTimes times);
+                ConnectionTimes times, std::uint64_t served);
   ~ServerSession();
   ServerSession(const ServerSession&) = delete;
 
+  // Until the connection has ended, or has become quiet: then it waits for its next request without a session.
   net::Task<void> run();
+  bool quiet() const noexcept { return quiet_; }
+  std::uint64_t served() const noexcept { return served_; }
   void drain() noexcept override;
   void cancel() noexcept override;
 
@@ -64,6 +67,7 @@ class ServerSession final : public Session, private Informer, private net::Trans
 
   enum class Next { keep, close, linger };
 
+  bool becomes_quiet(Error error) const noexcept;
   bool begin_wait();  // false: nothing more is wanted of this client
   bool receive_head(Result<std::string_view>& head);
   void begin_request(const char* base);
@@ -113,12 +117,15 @@ class ServerSession final : public Session, private Informer, private net::Trans
   net::Event fetch_ended_;
   bool fetching_ = false;  // a body fetch is outstanding
   bool idle_ = true;
+  bool quiet_ = false;
+  bool returning_;             // quiet until now: what it waited for is here
   bool keep_alive_ = true;     // as the request asks
   bool continue_due_ = false;  // the client waits for a 100
   bool informing_ = false;
   bool head_sent_ = false;
   bool tunnelling_ = false;
-  std::uint64_t served_ = 0;
+  std::uint64_t served_;
+  Time wait_until_{};      // for the next request
   ConnectionTimes times_;  // until the first request has taken them
   Time head_began_{};
 };

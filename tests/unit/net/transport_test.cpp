@@ -119,6 +119,57 @@ TEST_P(TransportTest, AnAbsoluteDeadlineIsNotMovedByBytesThatTrickleIn) {
   run(loop, all(loop, ends));
 }
 
+struct Sleeper final : Transport::SleepListener {
+  void on_wake() noexcept override { ++woken; }
+  int woken = 0;
+};
+
+TEST_P(TransportTest, ASleeperIsWokenOnceByBytes) {
+  auto all = [](Loop& l, Pair& p) -> Task<void> {
+    char buffer[100];
+    const auto none = p.b->read_would_block();
+    if (!none) {  // a fresh one only seems to have something
+      Result<std::size_t> n = std::size_t{0};
+      EXPECT_FALSE(p.b->read_now(buffer, sizeof buffer, n));
+    }
+    Sleeper sleeper;
+    p.b->sleep(&sleeper);
+    const auto w = co_await p.a->write("hello");
+    EXPECT_TRUE(w);
+    auto woken = until(l, [&] { return sleeper.woken > 0; });
+    const bool there = co_await woken;
+    EXPECT_TRUE(there);
+    const auto n = co_await p.b->read_some(buffer, sizeof buffer);
+    CO_REQUIRE(n);
+    EXPECT_EQ(std::string_view(buffer, *n), "hello");
+    const auto more = co_await p.a->write("more");
+    EXPECT_TRUE(more);
+    const auto m = co_await p.b->read_some(buffer, sizeof buffer);
+    CO_REQUIRE(m);
+    EXPECT_EQ(sleeper.woken, 1);
+  };
+  run(loop, all(loop, ends));
+}
+
+TEST_P(TransportTest, ASleeperIsWokenByItsDeadlineThatMayMove) {
+  auto all = [](Loop& l, Pair& p) -> Task<void> {
+    char byte = 0;
+    Result<std::size_t> n = std::size_t{0};
+    EXPECT_FALSE(p.b->read_now(&byte, 1, n));
+    Sleeper sleeper;
+    const Time begin = Clock::now();
+    p.b->read_deadline(begin + 1h);
+    p.b->sleep(&sleeper);
+    p.b->read_deadline(begin + 60ms);
+    auto woken = until(l, [&] { return sleeper.woken > 0; });
+    const bool there = co_await woken;
+    EXPECT_TRUE(there);
+    EXPECT_GE(Clock::now() - begin, 60ms);
+    EXPECT_TRUE(p.b->read_would_block());
+  };
+  run(loop, all(loop, ends));
+}
+
 TEST_P(TransportTest, ATimeWithoutProgressBeginsAnewWithEachRead) {
   auto all = [](Loop& l, Pair& p) -> Task<void> {
     auto some = [](Loop& lo, Transport& t) -> Task<void> {
