@@ -15,7 +15,9 @@ class BeastHead final : public boost::beast::http::basic_parser<is_request> {
  public:
   std::vector<std::pair<std::string_view, std::string_view>> fields;
 
-  // False when the grammar does not hold. What fields say about the length of the content is not looked at here.
+  // False when the grammar of the message does not hold. What single fields say is not looked at here: the length of
+  // the content, and what Connection lists (bad_value; something that is no token names no field, and goes with the
+  // rest).
   bool accepts(std::string_view head) {
     namespace http = boost::beast::http;
     this->header_limit(static_cast<std::uint32_t>(head.size() + 1));
@@ -24,7 +26,7 @@ class BeastHead final : public boost::beast::http::basic_parser<is_request> {
     boost::beast::error_code error;
     this->put(boost::asio::const_buffer(head.data(), head.size()), error);
     return !error || error == http::error::bad_content_length || error == http::error::bad_transfer_encoding ||
-           error == http::error::multiple_content_length;
+           error == http::error::multiple_content_length || error == http::error::bad_value;
   }
 
  private:
