@@ -120,7 +120,7 @@ net::Task<Result<Answer>> Fetcher::fetch(std::shared_ptr<const net::TlsClient> t
     *why = "the CA gave an address that is no HTTPS URL";
     co_return Errc::malformed;
   }
-  const Url target = *parsed;
+  const Url& target = *parsed;
   const Time deadline = loop_.now() + limits_.total;
   auto opened = co_await open(target, deadline, why);
   if (!opened) co_return opened.error();

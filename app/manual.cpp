@@ -36,7 +36,7 @@ bool takes_value(const CLI::Option& option) { return option.get_items_expected_m
 
 // What stands for the value of an option.
 std::string value_of(const CLI::Option& option) {
-  const std::string type = option.get_type_name();
+  std::string type = option.get_type_name();
   if (type != "TEXT" && !type.empty()) return type;
   return upper(option.get_lnames().empty() ? "value" : option.get_lnames()[0]);
 }

@@ -164,7 +164,7 @@ Result<std::string> EcKey::request(const std::vector<std::string>& names) const 
   auto extension = alternative_names(context, names);
   const Owned<STACK_OF(X509_EXTENSION)> extensions(sk_X509_EXTENSION_new_null());
   bool good = request && extension && extensions && sk_X509_EXTENSION_push(extensions.get(), extension.get()) > 0;
-  if (good) extension.release();  // the stack's
+  if (good) static_cast<void>(extension.release());  // the stack's
   good = good && ::X509_REQ_set_version(request.get(), 0) == 1 &&
          ::X509_REQ_set_pubkey(request.get(), impl_->key.get()) == 1 &&
          ::X509_REQ_add_extensions(request.get(), extensions.get()) == 1 &&

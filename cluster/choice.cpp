@@ -163,15 +163,15 @@ ChainResult run_chain(const Chain& chain, Candidates& c, Random& random, Time no
 
 std::uint32_t round_robin(const Candidates& c, std::span<std::int64_t> current) noexcept {
   std::int64_t total = 0;
-  const std::uint16_t* best = nullptr;
-  for (const auto& position : c.order) {
+  std::uint16_t best = c.order.front();
+  for (const auto position : c.order) {
     const auto& x = c.all[position];
     total += x.weight;
     current[x.index] += x.weight;
-    if (!best || current[x.index] > current[c.all[*best].index]) best = &position;
+    if (current[x.index] > current[c.all[best].index]) best = position;
   }
-  current[c.all[*best].index] -= total;
-  return *best;
+  current[c.all[best].index] -= total;
+  return best;
 }
 
 std::uint32_t least_connections(const Candidates& c, std::span<std::int64_t> current) noexcept {
@@ -182,16 +182,16 @@ std::uint32_t least_connections(const Candidates& c, std::span<std::int64_t> cur
   const auto least = std::min_element(c.order.begin(), c.order.end(),
                                       [&](std::uint16_t a, std::uint16_t b) { return fewer(c.all[a], c.all[b]); });
   std::int64_t total = 0;
-  const std::uint16_t* best = nullptr;
-  for (const auto& position : c.order) {
+  std::uint16_t best = *least;
+  for (const auto position : c.order) {
     const auto& x = c.all[position];
     if (fewer(c.all[*least], x)) continue;
     total += x.weight;
     current[x.index] += x.weight;
-    if (!best || current[x.index] > current[c.all[*best].index]) best = &position;
+    if (current[x.index] > current[c.all[best].index]) best = position;
   }
-  current[c.all[*best].index] -= total;
-  return *best;
+  current[c.all[best].index] -= total;
+  return best;
 }
 
 }  // namespace genkan::cluster

@@ -108,7 +108,8 @@ Result<void> Cluster::apply(const conf::Conf& conf, Time now, std::string& why) 
     // Connections of before may go on where nothing has changed.
     const auto old = this->pool(pool.name);
     const bool same = *tls && old && old->tls() && old->tls()->identity() == (*tls)->identity();
-    clients.push_back(same ? old->tls() : std::move(*tls));
+    clients.push_back(std::move(*tls));
+    if (same) clients.back() = old->tls();
     Chain chain;
     if (pool.scheduler == "chain") {
       auto parsed = parse_chain(pool.chain, conf.cluster.max_age, why);

@@ -6,6 +6,7 @@
 // load average, their CPU time the idle share, and limits of the control group bound CPUs and memory.
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -48,7 +49,7 @@ class LoadAverage {
  public:
   explicit LoadAverage(Duration window = 60s) : window_(std::chrono::duration<double>(window).count()) {}
   void sample(std::uint32_t runnable, Duration since_last);
-  std::uint32_t milli() const noexcept { return static_cast<std::uint32_t>(value_ * 1000 + 0.5); }
+  std::uint32_t milli() const noexcept { return static_cast<std::uint32_t>(std::lround(value_ * 1000)); }
 
  private:
   double window_;  // seconds

@@ -81,7 +81,8 @@ class Attachment {
 
   template <class T>
   T& emplace(T value) {
-    static_assert(sizeof(T) <= kSize && alignof(T) <= alignof(std::max_align_t));
+    static_assert(sizeof(T) <= kSize);
+    static_assert(alignof(T) <= alignof(std::max_align_t));
     clear();
     T* made = ::new (static_cast<void*>(store_)) T(std::move(value));
     end_ = [](void* at, const Outcome* outcome) noexcept {

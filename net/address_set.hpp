@@ -13,8 +13,10 @@ namespace genkan::net {
 class AddressSet {
  public:
   AddressSet() = default;
-  AddressSet(std::span<const base::Cidr> networks);  // not explicit: a list of networks is one of these
-  AddressSet(const std::vector<base::Cidr>& networks) : AddressSet(std::span(networks)) {}
+  // Not explicit: a list of networks is one of these.
+  AddressSet(std::span<const base::Cidr> networks);    // NOLINT(google-explicit-constructor)
+  AddressSet(const std::vector<base::Cidr>& networks)  // NOLINT(google-explicit-constructor)
+      : AddressSet(std::span(networks)) {}
 
   bool contains(const base::IpAddress& ip) const noexcept;
   bool empty() const noexcept { return ranges_.empty(); }

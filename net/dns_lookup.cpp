@@ -5,7 +5,7 @@ namespace {
 
 std::size_t weight_of(const base::IpAddress&) { return sizeof(base::IpAddress); }
 std::size_t weight_of(const MxRecord& r) { return sizeof r + r.host.size(); }
-std::size_t weight_of(const std::string& r) { return sizeof r + r.size(); }
+std::size_t weight_of(const std::string& r) { return sizeof(std::string) + r.size(); }
 std::size_t weight_of(const SrvRecord& r) { return sizeof r + r.host.size(); }
 
 }  // namespace

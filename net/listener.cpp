@@ -159,10 +159,10 @@ void Listener::accept_some() noexcept {
     starved_ = false;
     if (limit_) {
       const auto open = limit_->open.fetch_add(1, std::memory_order_relaxed) + 1;
-      if (limit_->max > 0 && open > limit_->max) {
+      const auto most = limit_->max.load(std::memory_order_relaxed);
+      if (most > 0 && open > most) {
         limit_->open.fetch_sub(1, std::memory_order_relaxed);
-        telemetry_.log.warning("too many connections: a new one was closed (http.max_connections)",
-                               {{"limit", limit_->max}});
+        telemetry_.log.warning("too many connections: a new one was closed (http.max_connections)", {{"limit", most}});
         continue;
       }
     }

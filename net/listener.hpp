@@ -51,7 +51,7 @@ class ListenSocket {
 // Shared by all listeners that count towards one limit. Thread-safe.
 struct ConnectionLimit {
   std::atomic<std::int64_t> open{0};
-  std::int64_t max = 0;                           // 0: none
+  std::atomic<std::int64_t> max{0};               // 0: none; a reload may change it
   std::atomic<std::uint32_t> max_per_address{0};  // 0: none; whoever accepts enters and leaves
   AddressCounter addresses;
 };

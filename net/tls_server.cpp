@@ -147,7 +147,8 @@ Result<void> TlsServer::refresh(std::string& why) {
 
 std::vector<TlsServer::Certificate> TlsServer::certificates() const {
   std::vector<Certificate> out;
-  for (const auto& i : impl_->get()->identities) {
+  const SetPtr set = impl_->get();  // held: another thread may refresh
+  for (const auto& i : set->identities) {
     out.push_back({i->names, i->cert_path, i->fingerprint, i->not_after, i->cert_pem, i->issuer_pem, i->staple,
                    i->ocsp_file, i->row.self_signed});
   }

@@ -49,10 +49,10 @@ net::Task<Found> find_record(AuthDns& dns, std::string domain) {
   found.failed = texts.failed();
   std::size_t count = 0;
   for (const auto& text : texts.records) {
-    auto record = parse_dmarc(text);
+    const auto record = parse_dmarc(text);
     if (!record) continue;
     ++count;
-    found.record = std::move(record);
+    found.record = record;
   }
   if (count > 1) found.record.reset();  // several are none (6.6.3)
   co_return found;

@@ -74,7 +74,7 @@ Result<std::shared_ptr<Segment>> Segment::open(const std::string& dir, std::uint
 }
 
 Result<void> Segment::append(std::vector<::iovec>& parts) {
-  auto end = size_;
+  auto end = size();
   std::size_t first = 0;
   while (first < parts.size()) {
     const auto count = std::min<std::size_t>(parts.size() - first, IOV_MAX);
@@ -83,7 +83,7 @@ Result<void> Segment::append(std::vector<::iovec>& parts) {
     if (n <= 0) {
       const Error error = n == 0 ? make_error_code(Errc::exhausted) : last_error();
       // A later record must not follow half a record: recovery would have to search for it.
-      if (::ftruncate(fd_.get(), static_cast<::off_t>(size_)) != 0) return last_error();
+      if (::ftruncate(fd_.get(), static_cast<::off_t>(size())) != 0) return last_error();
       return error;
     }
     end += static_cast<std::uint64_t>(n);

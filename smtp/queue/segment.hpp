@@ -4,6 +4,7 @@
 
 #include <sys/uio.h>
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -33,7 +34,7 @@ class Segment {
   void remove(const std::string& dir);
 
   std::uint32_t number() const noexcept { return number_; }
-  std::uint64_t size() const noexcept { return size_; }
+  std::uint64_t size() const noexcept { return size_.load(std::memory_order_relaxed); }  // any thread
 
   // What in it is still needed. Guarded by the spool's index mutex.
   std::uint64_t live_items = 0;
@@ -44,7 +45,7 @@ class Segment {
       : fd_(std::move(fd)), number_(number), size_(size) {}
   base::UniqueFd fd_;
   std::uint32_t number_;
-  std::uint64_t size_;
+  std::atomic<std::uint64_t> size_;  // written by whoever appends
 };
 
 Result<void> sync_directory(const std::string& dir);

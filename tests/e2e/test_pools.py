@@ -39,7 +39,8 @@ def test_every_scheduler_serves_from_all_backends(genkan, nginx):
 def test_a_hash_of_the_path_keeps_each_path_at_one_backend(genkan, nginx):
     ports = [nginx(f"n{i}").port for i in range(4)]
     port = free_port()
-    genkan(front(port, pool(*ports, more='scheduler = "hash"\nhash_key = "path"')))
+    # One worker: with two, the next request may come while the last one is still counted, and bounded loads pass it on.
+    genkan(front(port, pool(*ports, more='scheduler = "hash"\nhash_key = "path"')), workers=1)
     homes = {path: set(who(port, path, count=6)) for path in (f"/page/{i}" for i in range(30))}
     assert all(len(home) == 1 for home in homes.values()), homes
     assert len(set.union(*homes.values())) == 4
@@ -48,7 +49,7 @@ def test_a_hash_of_the_path_keeps_each_path_at_one_backend(genkan, nginx):
 def test_a_hash_of_a_header_follows_it(genkan, nginx):
     ports = [nginx(f"n{i}").port for i in range(4)]
     port = free_port()
-    genkan(front(port, pool(*ports, more='scheduler = "hash"\nhash_key = "header:X-Tenant"')))
+    genkan(front(port, pool(*ports, more='scheduler = "hash"\nhash_key = "header:X-Tenant"')), workers=1)
     homes = {t: set(who(port, fields={"X-Tenant": t}, count=5)) for t in "abcdefghij"}
     assert all(len(home) == 1 for home in homes.values()), homes
     assert len(set.union(*homes.values())) > 1

@@ -5,6 +5,7 @@ Run by `./dev docker`, which builds the image, mounts its root file system and n
 """
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -82,6 +83,13 @@ def test_it_is_not_root_by_default_and_says_what_it_needs():
     assert set(CONFIG["ExposedPorts"]) == {"8080/tcp", "8443/tcp", "8025/tcp", "9070/tcp"}
     assert "/var/lib/genkan" in CONFIG["Volumes"]
     assert CONFIG["StopSignal"] in ("SIGTERM", "15")
+
+
+def test_its_user_has_the_number_that_dovecot_of_compose_yml_reads_mailboxes_with():
+    told = (Path(__file__).resolve().parents[2] / "docker" / "dovecot.conf").read_text()
+    number = int(re.search(r"uid=(\d+) gid=\1", told).group(1))
+    facts = (ROOT / "var/lib/genkan").stat()
+    assert (facts.st_uid, facts.st_gid) == (number, number)
 
 
 def test_no_compiler_and_no_sources_are_left_in_it():

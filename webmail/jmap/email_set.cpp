@@ -50,7 +50,7 @@ bool patch_flag(const json::value& value, bool& present) {
 // RFC 8620 5.3: a PatchObject. Returns the property that is wrong, or an empty text.
 std::string apply(Call& call, const Email& email, const json::object& patch, NameSet& boxes, NameSet& keywords) {
   for (const auto& [key, value] : patch) {
-    const std::string path(key.data(), key.size());
+    std::string path(key.data(), key.size());
     bool present = false;
     if (path == "mailboxIds") {
       std::vector<std::string> ids;

@@ -75,7 +75,7 @@ std::string decode_base64(std::string_view bytes, std::size_t max) {
       have = 0;
       continue;
     }
-    const int v = kBase64[static_cast<unsigned char>(c)];
+    const auto v = kBase64[static_cast<unsigned char>(c)];
     if (v < 0) continue;
     group = group << 6 | static_cast<std::uint32_t>(v);
     if (++have == 4) {
