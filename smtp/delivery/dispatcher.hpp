@@ -123,8 +123,10 @@ class Dispatcher {
   net::Task<void> give_up(std::uint64_t id, std::string why);
   net::Task<Result<Work>> load_work(std::uint64_t id);
   net::Task<void> notice_now(std::uint64_t id);
-  StoredMessagePtr make_report(const LoadedItem& item, ReportKind kind, const std::vector<std::size_t>& about,
-                               bool relayed, std::string_view content);
+  std::shared_ptr<StoredMessage> make_report(const LoadedItem& item, ReportKind kind,
+                                             const std::vector<std::size_t>& about, bool relayed,
+                                             std::string_view content);
+  net::Task<void> sign_report(StoredMessage& report);
 
   net::Loop& loop_;
   Shared& shared_;
