@@ -50,6 +50,19 @@ struct DkimOptions {
 int command_dkim_keygen(const DkimOptions& options);  // a new key in a new file, and its record
 int command_dkim_record(const DkimOptions& options);
 
+struct UserSieveOptions {
+  std::string name, script, check;
+  bool show = false, remove = false;
+};
+int command_user_sieve(const std::string& file, const UserSieveOptions& options);
+struct SieveTestOptions {
+  std::string script, message, from, to;
+  std::vector<std::string> mailboxes;
+  bool show_answer = false;
+};
+int command_sieve_check(const std::string& script);
+int command_sieve_test(const SieveTestOptions& options);
+
 constexpr const char* kDefaultFile = "/etc/genkan/genkan.toml";
 
 }  // namespace genkan::app

@@ -107,6 +107,14 @@ void check_trust(Checker& check) {
   }
 }
 
+void check_sieve(Checker& check) {
+  const auto& sieve = check.conf.smtp.sieve;
+  if (!sieve.enabled && !sieve.before.empty())
+    check.warning("smtp.sieve.before", "`before` has no effect: Sieve is switched off");
+  if (sieve.max_redirects > sieve.max_actions && check.written("smtp.sieve.max_redirects"))
+    check.warning("smtp.sieve.max_redirects", "`max_redirects` is larger than `max_actions`");
+}
+
 void check_relays(Checker& check) {
   const auto& relays = check.conf.smtp.relays;
   Names names(check, "relay");
@@ -137,6 +145,7 @@ void check_smtp(Checker& check) {
   check_aliases(check);
   check_smtp_auth(check);
   check_trust(check);
+  check_sieve(check);
   if (smtp.relay_for_others != "mx") need_relay(check, smtp.relay_for_others, "smtp.relay_for_others");
   Names names(check, "listener");
   for (std::size_t i = 0; i < smtp.listens.size(); ++i) names.add(smtp.listens[i].name, at("smtp.listen", i, "name"));

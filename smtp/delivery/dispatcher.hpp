@@ -26,6 +26,7 @@
 #include "smtp/policy/greylist.hpp"
 #include "smtp/queue/spool.hpp"
 #include "smtp/sts/finder.hpp"
+#include "smtp/submission.hpp"
 
 namespace genkan::smtp {
 
@@ -68,6 +69,7 @@ struct Shared {
   YieldNow yield_now;
   std::unique_ptr<TlsReports> tls_reports;  // never null after the start
   std::unique_ptr<StsStore> sts;            // null: no MTA-STS
+  Submit submit;                            // never empty after the start
 };
 
 struct LaneStatus {
