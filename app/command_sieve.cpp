@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <iostream>
 
+#include "app/accounts.hpp"
 #include "app/commands.hpp"
 #include "base/file.hpp"
 #include "base/text.hpp"
@@ -19,7 +20,6 @@
 #include "webmail/sieve/mailbox.hpp"
 #include "webmail/sieve/sorting.hpp"
 #include "webmail/sieve/vacation.hpp"
-#include "webmail/users/users.hpp"
 
 namespace genkan::app {
 namespace {
@@ -76,8 +76,9 @@ void give_away(const conf::Conf& conf, const std::string& path) {
 
 // The account, and where its script is. Not EX_OK: said why.
 int find_script(const conf::Conf& conf, const std::string& name, std::string& address, std::string& path) {
-  auto users = webmail::Users::open(conf.node.state_dir);
-  if (!users) return fail(EX_CANTCREAT, conf.node.state_dir + "/users.db: " + users.error().message());
+  int status = EX_OK;
+  auto users = open_users(conf, status);
+  if (!users) return status;
   address = name;
   if (address.find('@') == std::string::npos && !conf.webmail.domains.empty())
     address += "@" + conf.webmail.domains.front();
@@ -179,6 +180,14 @@ int command_user_sieve(const std::string& file, const UserSieveOptions& options)
   }
   if (options.script.empty()) return fail(EX_USAGE, "a file with the script, -, --show, --delete or --check is needed");
   return set_script(conf, options.script, address, path);
+}
+
+int check_site_script(const conf::Conf& conf) {
+  const auto& file = conf.smtp.sieve.before;
+  if (file.empty() || !conf.smtp.sieve.enabled) return EX_OK;
+  std::string text;
+  if (const int status = read_script(file, conf.smtp.sieve.max_script, text); status != EX_OK) return status;
+  return check_text(file, text);
 }
 
 int command_sieve_check(const std::string& script) {

@@ -180,6 +180,7 @@ int command_check(const std::string& file) {
     std::fprintf(stderr, "%s\n", problem.text().c_str());
     bad = bad || !problem.warning;
   }
+  bad = (read.conf && check_site_script(*read.conf) != EX_OK) || bad;
   if (bad) return EX_CONFIG;
   std::printf("%s: good (%zu listeners, %zu routes, %zu pools)\n", file.c_str(), read.conf->listens.size(),
               read.conf->routes.size(), read.conf->pools.size());

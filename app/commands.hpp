@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "conf/conf.hpp"
+
 namespace CLI {
 class App;
 }
@@ -60,6 +62,7 @@ struct SieveTestOptions {
   std::vector<std::string> mailboxes;
   bool show_answer = false;
 };
+int check_site_script(const conf::Conf& conf);  // [smtp.sieve] before: not EX_OK: said what is wrong with it
 int command_sieve_check(const std::string& script);
 int command_sieve_test(const SieveTestOptions& options);
 

@@ -247,6 +247,10 @@ def test_the_sites_script_runs_before_everybodys(house, tmp_path):
     assert b"Subject: good" in h.has(1, ".Mine")[0] and b"Subject: bad" in h.has(1, ".Junk")[0]
     wait_empty(h.g)
     assert not h.files()
+    assert run_genkan("check", h.g.file).returncode == 0
+    before.write_text("keep")
+    done = run_genkan("check", h.g.file)
+    assert done.returncode == 78 and f"{before}:1:5: " in done.stderr
 
 
 def test_large_mail_is_sorted_and_sent_on(house):

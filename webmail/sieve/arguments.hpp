@@ -16,6 +16,7 @@ using Extensions = std::set<std::string, std::less<>>;
 
 class Arguments {
  public:
+  // All three must outlive it.
   Arguments(const Node& node, const Extensions& required, Problem& problem)
       : node_(node), required_(required), problem_(problem) {}
 

@@ -53,7 +53,8 @@ class Compiler {
   }
 
   bool require(const Node& node) {
-    Arguments arguments(node, {}, problem_);
+    static const Extensions kNone;  // no string of it is more than text
+    Arguments arguments(node, kNone, problem_);
     Texts names;
     if (!arguments.texts("names of extensions", names) || !arguments.done() || !no_more(node)) return false;
     for (const auto& name : names) {

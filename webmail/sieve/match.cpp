@@ -6,13 +6,16 @@
 
 #include "base/pattern.hpp"
 #include "base/text.hpp"
+#include "webmail/mime/charset.hpp"
 
 namespace genkan::webmail::sieve {
 
 namespace {
 
-// A character of UTF-8, or an octet that is part of none.
-constexpr std::string_view kAnyCharacter = "(?:[\\x00-\\x7F]|[\\xC2-\\xF4][\\x80-\\xBF]+|[\\x80-\\xFF])";
+// A whole character of UTF-8, so that no match cuts one; and an octet, for what is none (a raw body).
+constexpr std::string_view kCharacter =
+    "(?:[\\x00-\\x7F]|[\\xC2-\\xDF][\\x80-\\xBF]|[\\xE0-\\xEF][\\x80-\\xBF]{2}|[\\xF0-\\xF4][\\x80-\\xBF]{3})";
+constexpr std::string_view kOctet = "(?:[\\x00-\\xFF])";
 
 std::string folded(std::string_view text, Comparator comparator) {
   return comparator == Comparator::casemap ? base::to_lower(text) : std::string(text);
@@ -27,7 +30,7 @@ void put_literal(std::string& pattern, char c) {
 }
 
 // "*a?" as RE2 has it. Groups beyond kCaptures are not kept.
-std::string wildcard_pattern(std::string_view key, bool capture) {
+std::string wildcard_pattern(std::string_view key, std::string_view one, bool capture) {
   std::string pattern = "\\A";
   std::size_t groups = 0;
   for (std::size_t i = 0; i < key.size(); ++i) {
@@ -41,7 +44,7 @@ std::string wildcard_pattern(std::string_view key, bool capture) {
     if (c == '*') {
       pattern += ".*?";
     } else {
-      pattern += kAnyCharacter;
+      pattern += one;
     }
     pattern += ')';
   }
@@ -53,7 +56,8 @@ bool matches(std::string_view value, std::string_view key, Comparator comparator
   if (key.size() > kMaxWildcardKey || !budget.spend(value.size() + value.size() * key.size() / 4)) return false;
   if (key == "*" && !captures) return true;
   std::string why;
-  const auto pattern = base::Pattern::compile(wildcard_pattern(folded(key, comparator), captures != nullptr), why);
+  const auto one = mime::valid_utf8(value) ? kCharacter : kOctet;
+  const auto pattern = base::Pattern::compile(wildcard_pattern(folded(key, comparator), one, captures != nullptr), why);
   if (!pattern) return false;
   const auto text = folded(value, comparator);
   if (!captures) return pattern->matches(text);

@@ -177,6 +177,8 @@ TEST(SieveVariables, AreSetModifiedAndMatched) {
   subject("set \"v\" \"[${none}]${\";", "[]${");
   subject("if header :matches \"subject\" \"I have a * for *\" { set \"v\" \"${1}-${2}-${3}\"; }", "present-you-");
   subject("if header :matches \"from\" \"* <*@*>\" { set \"v\" \"${2}\"; }", "Ann+news");
+  subject("if string :matches \"\xe6\x97\xa5\xc3\xa9\" \"?*?*\" { set \"v\" \"${1};${2};${3};${4}\"; }",
+          "\xe6\x97\xa5;;\xc3\xa9;");
   subject("if header :matches \"subject\" \"*a*\" { set \"v\" \"[${1}][${2}]\"; }", "[I h][ve a present for you]");
   EXPECT_TRUE(holds("string :is \"${missing}\" \"\""));
   EXPECT_EQ(does("require \"fileinto\"; fileinto \"${v}\";"), "file ${v}") << "without variables it is text";
