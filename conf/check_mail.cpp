@@ -107,6 +107,17 @@ void check_trust(Checker& check) {
   }
 }
 
+void check_tls_reports(Checker& check) {
+  const auto& smtp = check.conf.smtp;
+  if (!smtp.tls_report_contact.empty()) check_address(check, smtp.tls_report_contact, "smtp.tls_report_contact");
+  if (!smtp.tls_reports_send) return;
+  if (!smtp.tls_reports) check.error("smtp.tls_reports_send", "there are no reports to send", "tls_reports = true");
+  if (smtp.dkims.empty()) {
+    check.warning("smtp.tls_reports_send", "reports without a signature are ignored by those who get them",
+                  "add a [[smtp.dkim]] for the domain of `tls_report_contact`");
+  }
+}
+
 void check_sieve(Checker& check) {
   const auto& sieve = check.conf.smtp.sieve;
   if (!sieve.enabled && !sieve.before.empty())
@@ -146,6 +157,7 @@ void check_smtp(Checker& check) {
   check_smtp_auth(check);
   check_trust(check);
   check_sieve(check);
+  check_tls_reports(check);
   if (smtp.relay_for_others != "mx") need_relay(check, smtp.relay_for_others, "smtp.relay_for_others");
   Names names(check, "listener");
   for (std::size_t i = 0; i < smtp.listens.size(); ++i) names.add(smtp.listens[i].name, at("smtp.listen", i, "name"));

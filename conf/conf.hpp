@@ -380,6 +380,7 @@ struct Smtp {
   std::uint16_t mta_sts_port = 443;
   std::string mta_sts_ca;
   bool tls_reports = false;  // state_dir/tls-reports
+  bool tls_reports_send = false;
   std::string tls_report_contact;
   std::uint64_t mailbox_quota = 0;   // bytes of one mailbox; 0: none
   std::string over_quota = "defer";  // defer, reject

@@ -286,9 +286,13 @@ void smtp_trust_rows(SectionOf<Smtp>& s) {
   s.row("tls_reports", &Smtp::tls_reports, flag(),
         "Write a report for each domain and day about TLS to its mail hosts (RFC 8460, JSON) into "
         "state_dir/tls-reports.");
+  s.row("tls_reports_send", &Smtp::tls_reports_send, flag(),
+        "Send these reports by mail to the addresses that the domains name in DNS (_smtp._tls), from "
+        "`tls_report_contact`, "
+        "and delete the files.");
   s.row("tls_report_contact", &Smtp::tls_report_contact,
         unset(example(text(), "\"postmaster@example.org\""), "postmaster at `hostname`"),
-        "Whom the reports name as contact.");
+        "Whom the reports name as contact, and who sends them.");
 }
 
 void smtp_mailbox_rows(SectionOf<Smtp>& s) {

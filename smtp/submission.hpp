@@ -16,6 +16,7 @@ struct Submission {
     user,      // written by a user of ours: filtered and signed
     answer,    // written by this program for one: signed
     redirect,  // somebody else's, sent on as it is: neither
+    report,    // of this node itself, signed already: neither
   };
   Kind kind = Kind::user;
   Envelope envelope;    // with recipients; addresses without angle brackets

@@ -80,8 +80,8 @@ Hand hand_of(Submission::Kind kind) {
 
 AuthTask task_of(Submission::Kind kind) {
   AuthTask task;
-  task.sign = kind != Submission::Kind::redirect;
-  task.strip = kind != Submission::Kind::redirect;  // our own words about a message stay with it
+  // What is sent on keeps our own words about it.
+  task.sign = task.strip = kind == Submission::Kind::user || kind == Submission::Kind::answer;
   return task;
 }
 

@@ -250,6 +250,17 @@ net::Task<bool> Dispatcher::report(const LoadedItem& item, ReportKind kind, std:
   co_return true;
 }
 
+void Dispatcher::run_beside(std::function<net::Task<void>(Dispatcher&)> what) {
+  if (stopping_) return;
+  ++helpers_;
+  net::spawn(loop_, beside(std::move(what)));
+}
+
+net::Task<void> Dispatcher::beside(std::function<net::Task<void>(Dispatcher&)> what) {
+  co_await what(*this);
+  --helpers_;
+}
+
 void Dispatcher::expire_item(std::uint64_t id) {
   if (stopping_ || !claim(id)) return;
   ++helpers_;

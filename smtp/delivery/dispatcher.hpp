@@ -106,6 +106,10 @@ class Dispatcher {
   Lane& lane(const std::string& destination);
   std::vector<LaneStatus> status() const;  // any thread; a second old at most
 
+  // Something of the relay's own beside the lanes, on the loop; a stop waits for it.
+  void run_beside(std::function<net::Task<void>(Dispatcher&)> what);
+  bool stopping() const noexcept { return stopping_; }
+
   // For the lanes.
   net::Loop& loop() noexcept { return loop_; }
   Shared& shared() noexcept { return shared_; }
@@ -122,6 +126,7 @@ class Dispatcher {
 
  private:
   net::Task<void> run();
+  net::Task<void> beside(std::function<net::Task<void>(Dispatcher&)> what);
   net::Task<void> give_up(std::uint64_t id, std::string why);
   net::Task<Result<Work>> load_work(std::uint64_t id);
   net::Task<void> notice_now(std::uint64_t id);
@@ -139,7 +144,7 @@ class Dispatcher {
   std::size_t hot_octets_ = 0;
   std::uint64_t random_state_;
   bool stopping_ = false, running_ = false;
-  std::size_t helpers_ = 0;  // expire_now and notice_now under way
+  std::size_t helpers_ = 0;  // what runs beside the lanes
 
   mutable std::mutex status_mutex_;  // guards status_; held to copy it
   std::vector<LaneStatus> status_;
