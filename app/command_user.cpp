@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <iostream>
 
+#include "app/accounts.hpp"
 #include "app/commands.hpp"
 #include "base/file.hpp"
 #include "conf/reader.hpp"
@@ -54,6 +55,8 @@ int status_of(Error error, const std::string& address) {
   return fail(EX_IOERR, error.message());
 }
 
+}  // namespace
+
 Result<std::unique_ptr<webmail::Users>> open_users(const conf::Conf& conf, int& status) {
   auto made = base::make_dirs(conf.node.state_dir, 0750);
   auto users = made ? webmail::Users::open(conf.node.state_dir) : Result<std::unique_ptr<webmail::Users>>(made.error());
@@ -71,8 +74,6 @@ Result<std::unique_ptr<webmail::Users>> open_users(const conf::Conf& conf, int& 
   }
   return users;
 }
-
-}  // namespace
 
 int command_user(const std::string& file, const std::string& verb, const std::string& name,
                  const std::string& display) {

@@ -21,6 +21,8 @@ struct Options {
   QueueFilter queue;
   ExplainOptions explain;
   DkimOptions dkim;
+  UserSieveOptions user_sieve;
+  SieveTestOptions sieve;
   bool json = false, no_wait = false;
 };
 using OptionsPtr = std::shared_ptr<Options>;
@@ -46,6 +48,36 @@ void add_user_commands(CLI::App& cli, const OptionsPtr& o, int& status) {
     command->callback(
         [o, &status, name = std::string(verb.name)] { status = command_user(o->file, name, o->name, o->display); });
   }
+  auto* sieve =
+      user->add_subcommand("sieve", "Set the script that sorts an account's mail, once it is seen to be good");
+  config_option(sieve, o);
+  sieve->add_option("address", o->user_sieve.name, "name or name@domain")->required();
+  auto* script = sieve->add_option("script", o->user_sieve.script, "File with the script; - is standard input");
+  auto* show = sieve->add_flag("--show", o->user_sieve.show, "Print the script that is set");
+  auto* remove = sieve->add_flag("--delete", o->user_sieve.remove, "Take the script away");
+  auto* check = sieve->add_option("--check", o->user_sieve.check, "Only look whether this file is a good script");
+  check->type_name("FILE");
+  script->excludes(show)->excludes(remove)->excludes(check);
+  show->excludes(remove)->excludes(check);
+  remove->excludes(check);
+  sieve->callback([o, &status] { status = command_user_sieve(o->file, o->user_sieve); });
+}
+
+void add_sieve_commands(CLI::App& cli, const OptionsPtr& o, int& status) {
+  auto* sieve = cli.add_subcommand("sieve", "Check Sieve scripts, and try them on a message");
+  sieve->require_subcommand(1);
+  auto* check = sieve->add_subcommand("check", "Say whether a script is good, or what is wrong and where");
+  check->add_option("script", o->sieve.script, "File with the script; - is standard input")->required();
+  check->callback([o, &status] { status = command_sieve_check(o->sieve.script); });
+  auto* test = sieve->add_subcommand("test", "Run a script over a message, and print what would be done with it");
+  test->add_option("script", o->sieve.script, "File with the script")->required();
+  test->add_option("message", o->sieve.message, "File with the message; - is standard input")->required();
+  test->add_option("--from", o->sieve.from, "Sender of the envelope; without it the null sender");
+  test->add_option("--to", o->sieve.to, "Recipient of the envelope");
+  test->add_option("--mailbox", o->sieve.mailboxes, "A mailbox that there is; any number of them")
+      ->allow_extra_args(false);
+  test->add_flag("--answer", o->sieve.show_answer, "Print the vacation answer, too");
+  test->callback([o, &status] { status = command_sieve_test(o->sieve); });
 }
 
 void add_queue_commands(CLI::App& cli, const OptionsPtr& o, int& status) {
@@ -153,6 +185,7 @@ int command_check(const std::string& file) {
     std::fprintf(stderr, "%s\n", problem.text().c_str());
     bad = bad || !problem.warning;
   }
+  bad = (read.conf && check_site_script(*read.conf) != EX_OK) || bad;
   if (bad) return EX_CONFIG;
   std::printf("%s: good (%zu listeners, %zu routes, %zu pools)\n", file.c_str(), read.conf->listens.size(),
               read.conf->routes.size(), read.conf->pools.size());
@@ -216,6 +249,7 @@ std::shared_ptr<CLI::App> command_line(int& status) {
   add_queue_commands(cli, o, status);
   add_acme_commands(cli, o, status);
   add_dkim_commands(cli, o, status);
+  add_sieve_commands(cli, o, status);
 
   auto* docs = cli.add_subcommand("docs", "Print the reference that ships");
   docs->add_option("what", o->docs,

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "conf/conf.hpp"
+
 namespace CLI {
 class App;
 }
@@ -50,6 +52,20 @@ struct DkimOptions {
 };
 int command_dkim_keygen(const DkimOptions& options);  // a new key in a new file, and its record
 int command_dkim_record(const DkimOptions& options);
+
+struct UserSieveOptions {
+  std::string name, script, check;
+  bool show = false, remove = false;
+};
+int command_user_sieve(const std::string& file, const UserSieveOptions& options);
+struct SieveTestOptions {
+  std::string script, message, from, to;
+  std::vector<std::string> mailboxes;
+  bool show_answer = false;
+};
+int check_site_script(const conf::Conf& conf);  // [smtp.sieve] before: not EX_OK: said what is wrong with it
+int command_sieve_check(const std::string& script);
+int command_sieve_test(const SieveTestOptions& options);
 
 constexpr const char* kDefaultFile = "/etc/genkan/genkan.toml";
 

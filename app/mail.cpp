@@ -33,14 +33,9 @@ Mail::~Mail() = default;
 
 smtp::Hooks Mail::hooks() {
   smtp::Hooks hooks;
-  hooks.deliver_local = [this](const smtp::LocalMessage& message) -> Result<void> {
+  hooks.deliver_local = [this](const smtp::LocalMessage& message, smtp::LocalPlan& plan) -> Result<void> {
     if (!delivery_) return Errc::unavailable;
-    const std::string prefix = "Return-Path: <" + std::string(message.sender) +
-                               ">\r\nDelivered-To: " + std::string(message.recipient) + "\r\n";
-    webmail::Source source;
-    source.prefix = prefix;
-    source.memory = message.content;
-    return delivery_->deliver(message.user, source);
+    return delivery_->deliver(message, plan);
   };
   hooks.user_exists = [this](const std::string& user) -> Result<bool> {
     if (!delivery_) return Errc::unavailable;
@@ -131,7 +126,7 @@ std::shared_ptr<http::Handler> Mail::webmail() const { return webmail_; }
 Result<void> Mail::start(conf::ConfPtr conf, std::shared_ptr<const net::TlsServer> tls, std::string& why) {
   if (!smtp_) return {};
   set_memory(*conf);
-  if (delivery_) delivery_->set_quota(conf->smtp.mailbox_quota);
+  set_delivery(*conf);
   auto started = smtp_->start(std::move(conf), std::move(tls), why);
   smtp_runs_ = started.has_value();
   return started;
@@ -140,8 +135,14 @@ Result<void> Mail::start(conf::ConfPtr conf, std::shared_ptr<const net::TlsServe
 Result<void> Mail::reload(conf::ConfPtr conf, std::shared_ptr<const net::TlsServer> tls, std::string& why) {
   if (!smtp_) return {};
   set_memory(*conf);
-  if (delivery_) delivery_->set_quota(conf->smtp.mailbox_quota);
+  set_delivery(*conf);
   return smtp_->reload(std::move(conf), std::move(tls), why);
+}
+
+void Mail::set_delivery(const conf::Conf& conf) {
+  if (!delivery_) return;
+  delivery_->set_quota(conf.smtp.mailbox_quota);
+  delivery_->set_sieve(conf.smtp.sieve);
 }
 
 void Mail::set_memory(const conf::Conf& conf) {

@@ -51,6 +51,7 @@ class Mail {
  private:
   smtp::Hooks hooks();
   void set_memory(const conf::Conf& conf);
+  void set_delivery(const conf::Conf& conf);
   std::shared_ptr<cache::Memcached> memory() const;  // any thread
   // On a pool thread of webmail's: hands the message to a worker and waits until it is on the disk.
   Result<std::string> submit(const webmail::Envelope& envelope, std::string_view message);

@@ -107,6 +107,25 @@ void check_trust(Checker& check) {
   }
 }
 
+void check_tls_reports(Checker& check) {
+  const auto& smtp = check.conf.smtp;
+  if (!smtp.tls_report_contact.empty()) check_address(check, smtp.tls_report_contact, "smtp.tls_report_contact");
+  if (!smtp.tls_reports_send) return;
+  if (!smtp.tls_reports) check.error("smtp.tls_reports_send", "there are no reports to send", "tls_reports = true");
+  if (smtp.dkims.empty()) {
+    check.warning("smtp.tls_reports_send", "reports without a signature are ignored by those who get them",
+                  "add a [[smtp.dkim]] for the domain of `tls_report_contact`");
+  }
+}
+
+void check_sieve(Checker& check) {
+  const auto& sieve = check.conf.smtp.sieve;
+  if (!sieve.enabled && !sieve.before.empty())
+    check.warning("smtp.sieve.before", "`before` has no effect: Sieve is switched off");
+  if (sieve.max_redirects > sieve.max_actions && check.written("smtp.sieve.max_redirects"))
+    check.warning("smtp.sieve.max_redirects", "`max_redirects` is larger than `max_actions`");
+}
+
 void check_relays(Checker& check) {
   const auto& relays = check.conf.smtp.relays;
   Names names(check, "relay");
@@ -137,6 +156,8 @@ void check_smtp(Checker& check) {
   check_aliases(check);
   check_smtp_auth(check);
   check_trust(check);
+  check_sieve(check);
+  check_tls_reports(check);
   if (smtp.relay_for_others != "mx") need_relay(check, smtp.relay_for_others, "smtp.relay_for_others");
   Names names(check, "listener");
   for (std::size_t i = 0; i < smtp.listens.size(); ++i) names.add(smtp.listens[i].name, at("smtp.listen", i, "name"));

@@ -319,6 +319,15 @@ struct SmtpMilter {
   milliseconds timeout{30'000};
   std::string on_error = "tempfail";  // tempfail, accept, reject
 };
+// [smtp.sieve]
+struct SmtpSieve {
+  bool enabled = true;
+  std::string before;  // script that runs before everybody's own
+  std::uint64_t max_script = 64ull << 10;
+  std::uint32_t max_actions = 32;         // of one message
+  std::uint32_t max_redirects = 4;        // of one message; 0: none is allowed
+  milliseconds vacation_min{86'400'000};  // the shortest time between two answers to one sender
+};
 struct SmtpRewrite {
   std::string pattern, to;
   std::string side = "both";  // sender, recipient, both
@@ -336,6 +345,7 @@ struct Smtp {
   std::vector<SmtpMilter> milters;
   SmtpPolicy policy;
   SmtpAuth auth;
+  SmtpSieve sieve;
   std::vector<SmtpDkim> dkims;
   std::uint16_t mx_port = 25;
   std::uint32_t mx_connections = 20;   // at once to one host of a domain
@@ -371,6 +381,7 @@ struct Smtp {
   std::uint16_t mta_sts_port = 443;
   std::string mta_sts_ca;
   bool tls_reports = false;  // state_dir/tls-reports
+  bool tls_reports_send = false;
   std::string tls_report_contact;
   std::uint64_t mailbox_quota = 0;   // bytes of one mailbox; 0: none
   std::string over_quota = "defer";  // defer, reject

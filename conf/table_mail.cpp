@@ -168,6 +168,22 @@ Section milter_section() {
   return s.take();
 }
 
+Section sieve_section() {
+  SectionOf<SmtpSieve> s(
+      "Sieve (RFC 5228): scripts that sort local mail when it is delivered. Each user's own is set with `genkan user "
+      "sieve`.");
+  s.row("enabled", &SmtpSieve::enabled, flag(), "Run the scripts; else all mail goes to the inbox.");
+  s.row("before", &SmtpSieve::before, unset(example(path(), "\"/etc/genkan/before.sieve\""), "none"),
+        "Script that runs before everybody's own. Only mail that it keeps goes on to the user's script.");
+  s.row("max_script", &SmtpSieve::max_script, size(1024), "The largest script.");
+  s.row("max_actions", &SmtpSieve::max_actions, number(1, 1000), "Actions that scripts may take for one message.");
+  s.row("max_redirects", &SmtpSieve::max_redirects, number(0, 100),
+        "How many of them may send it on to other addresses; 0 forbids that.");
+  s.row("vacation_min", &SmtpSieve::vacation_min, duration(1s, 720h),
+        "The shortest time between two vacation answers to the same sender, whatever a script says.");
+  return s.take();
+}
+
 Section rewrite_section() {
   SectionOf<SmtpRewrite> s(
       "Addresses of the envelope that are written anew before anything else is decided. The first pattern that matches "
@@ -270,9 +286,13 @@ void smtp_trust_rows(SectionOf<Smtp>& s) {
   s.row("tls_reports", &Smtp::tls_reports, flag(),
         "Write a report for each domain and day about TLS to its mail hosts (RFC 8460, JSON) into "
         "state_dir/tls-reports.");
+  s.row("tls_reports_send", &Smtp::tls_reports_send, flag(),
+        "Send these reports by mail to the addresses that the domains name in DNS (_smtp._tls), from "
+        "`tls_report_contact`, "
+        "and delete the files.");
   s.row("tls_report_contact", &Smtp::tls_report_contact,
         unset(example(text(), "\"postmaster@example.org\""), "postmaster at `hostname`"),
-        "Whom the reports name as contact.");
+        "Whom the reports name as contact, and who sends them.");
 }
 
 void smtp_mailbox_rows(SectionOf<Smtp>& s) {
@@ -298,6 +318,7 @@ Section smtp_section() {
   s.many("alias", &Smtp::aliases, alias_section());
   s.one("policy", &Smtp::policy, policy_section());
   s.one("auth", &Smtp::auth, smtp_auth_section());
+  s.one("sieve", &Smtp::sieve, sieve_section());
   s.many("dkim", &Smtp::dkims, smtp_dkim_section());
   s.many("milter", &Smtp::milters, milter_section());
   s.many("rewrite", &Smtp::rewrites, rewrite_section());

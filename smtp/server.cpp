@@ -117,6 +117,9 @@ Result<void> Server::start(conf::ConfPtr conf, std::shared_ptr<const net::TlsSer
       *im.spool, im.telemetry, *im.files, im.hooks, DeliveryMetrics(im.telemetry.metrics), {}, std::move(*mail_log)});
   im.shared->tls_reports = std::make_unique<TlsReports>(im.telemetry.metrics);
   if (auto opened = im.open_sts(*conf, why); !opened) return opened;
+  im.shared->submit = [this](net::Loop& loop, Submission submission, std::string* text) {
+    return submit(loop, std::move(submission), text);
+  };
   const auto count = im.workers.count();
   for (int i = 0; i < count; ++i) {
     im.dispatchers.push_back(std::make_unique<Dispatcher>(im.workers.worker(i), *im.shared, plan));

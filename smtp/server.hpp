@@ -23,16 +23,9 @@
 #include "smtp/delivery/dispatcher.hpp"
 #include "smtp/delivery/local.hpp"
 #include "smtp/plan.hpp"
+#include "smtp/submission.hpp"
 
 namespace genkan::smtp {
-
-// A message that did not come by SMTP (webmail).
-struct Submission {
-  Envelope envelope;    // with recipients; addresses without angle brackets
-  std::string content;  // line ends may be LF: they become CRLF
-  std::string client;   // the address of whoever sent it, for Received; may be empty
-  std::string user;     // who he is, for the log
-};
 
 class Server {
  public:

@@ -69,6 +69,22 @@ MilterSubject subject_of(const Submission& submission, const Plan& plan, const s
   return subject;
 }
 
+// Who handed it in, for Received and the mail log.
+struct Hand {
+  std::string_view helo, protocol;
+};
+
+Hand hand_of(Submission::Kind kind) {
+  return kind == Submission::Kind::user ? Hand{"webmail", "HTTP"} : Hand{"localhost", "local"};
+}
+
+AuthTask task_of(Submission::Kind kind) {
+  AuthTask task;
+  // What is sent on keeps our own words about it.
+  task.sign = task.strip = kind == Submission::Kind::user || kind == Submission::Kind::answer;
+  return task;
+}
+
 }  // namespace
 
 net::Task<Result<std::string>> submit_message(Front& front, Submission submission, std::string* why) {
@@ -88,23 +104,25 @@ net::Task<Result<std::string>> submit_message(Front& front, Submission submissio
   auto& meta = message->meta;
   auto routed = co_await route_all(front, envelope, meta.items, why);
   if (!routed) co_return routed;
-  meta.id = front.new_id(meta.items.size() + (plan->smtp().milters.empty() ? 0 : kFilterItems));
+  const bool filtered = submission.kind == Submission::Kind::user && !plan->smtp().milters.empty();
+  const auto hand = hand_of(submission.kind);
+  meta.id = front.new_id(meta.items.size() + (filtered ? kFilterItems : 0));
   for (std::size_t i = 0; i < meta.items.size(); ++i) meta.items[i].id = meta.id + i;
   const auto name = id_text(meta.id);
   Intake intake(front.shared.spool, front.shared.files, front.loop, meta.id);
   TraceInput trace;
-  trace.helo = "webmail";
-  trace.ip = submission.client;
+  trace.helo = hand.helo;
+  trace.ip = submission.kind == Submission::Kind::user ? std::string_view(submission.client) : "127.0.0.1";
   trace.hostname = plan->hostname();
-  trace.protocol = "HTTP";
+  trace.protocol = hand.protocol;
   trace.id = name;
   trace.now = WallClock::now();
   put_received(trace, intake.body());
   intake.mark_header();
-  ContentReader reader(ContentReader::Framing::chunks, BareNewline::mend, plan->session.max_message);
-  AuthTask task;
-  task.sign = task.strip = true;  // a user of ours
-  MessageAuth auth(plan->auth, task, wall_ms() / 1000);
+  const bool binary = envelope.body == BodyType::binary;
+  ContentReader reader(binary ? ContentReader::Framing::binary : ContentReader::Framing::chunks, BareNewline::mend,
+                       plan->session.max_message);
+  MessageAuth auth(plan->auth, task_of(submission.kind), wall_ms() / 1000);
   const std::string_view content = submission.content;
   constexpr std::size_t kPiece = 64 * 1024;
   for (std::size_t at = 0; at < content.size(); at += kPiece) {
@@ -125,14 +143,14 @@ net::Task<Result<std::string>> submit_message(Front& front, Submission submissio
   std::string none;
   if (header) co_await intake.put_fields(std::move(none), std::move(header), auth.header_size());
   bool changed = false;
-  if (!plan->smtp().milters.empty()) {
+  if (filtered) {
     auto subject = subject_of(submission, *plan, name);
-    const auto filtered = co_await filter_message(front, std::move(subject), intake, envelope.sender, meta.items);
-    if (filtered.kind != FilterResult::Kind::take) {
-      *why = filtered.kind == FilterResult::Kind::refuse ? filtered.reply : "a filter threw the message away";
-      co_return failure(filtered.reply.starts_with('4') ? Errc::unavailable : Errc::refused);
+    const auto result = co_await filter_message(front, std::move(subject), intake, envelope.sender, meta.items);
+    if (result.kind != FilterResult::Kind::take) {
+      *why = result.kind == FilterResult::Kind::refuse ? result.reply : "a filter threw the message away";
+      co_return failure(result.reply.starts_with('4') ? Errc::unavailable : Errc::refused);
     }
-    changed = filtered.changed;
+    changed = result.changed;
     for (std::size_t i = 0; i < meta.items.size(); ++i) meta.items[i].id = meta.id + i;
   }
   if (auth.signs()) co_await sign_intake(front, intake, auth, changed);
@@ -140,7 +158,7 @@ net::Task<Result<std::string>> submit_message(Front& front, Submission submissio
   meta.dot_lines = reader.facts().dot_lines || changed;
   meta.eight_bit = reader.facts().eight_bit || changed;
   meta.origin.ip = submission.client;
-  meta.origin.protocol = "HTTP";
+  meta.origin.protocol = hand.protocol;
   meta.envelope = std::move(envelope);
   meta.envelope.recipients.clear();
   auto result = co_await intake.complete(*message);
@@ -159,8 +177,8 @@ net::Task<Result<std::string>> submit_message(Front& front, Submission submissio
                                             {"recipients", recipients},
                                             {"size", content.size()},
                                             {"client", submission.client},
-                                            {"helo", "webmail"},
-                                            {"protocol", "HTTP"},
+                                            {"helo", hand.helo},
+                                            {"protocol", hand.protocol},
                                             {"user", submission.user}});
   Dispatcher::submit(front.shared, message);
   co_return name;

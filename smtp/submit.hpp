@@ -5,7 +5,7 @@
 
 #include "net/task.hpp"
 #include "smtp/inbound/front.hpp"
-#include "smtp/server.hpp"
+#include "smtp/submission.hpp"
 
 namespace genkan::smtp {
 

@@ -8,10 +8,10 @@ declare -A PACKAGES=(
     libbrotli-dev libzstd-dev libargon2-dev libicu-dev libcap-dev libpsl-dev"
   [run]="curl swaks openssl"
   [unit]="libgtest-dev libgmock-dev python3 python3-pytest"
-  [peers]="nginx-light haproxy postfix swaks goaccess rsyslog rsyslog-openssl keepalived memcached dovecot-imapd dovecot-lmtpd wrk
+  [peers]="nginx-light haproxy postfix swaks goaccess rsyslog rsyslog-openssl keepalived memcached dovecot-imapd dovecot-lmtpd dovecot-sieve wrk
     nghttp2-client python3-h2 python3-hpack python3-grpcio python3-websockets iproute2 iputils-ping openssl stress-ng
     curl procps opendkim python3-dkim python3-nacl python3-authres python3-spf publicsuffix pebble
-    python3-cryptography tcpdump python3-yaml"
+    python3-cryptography tcpdump unbound ldnsutils python3-yaml"
   [browser]="chromium"
   [bench]="python3 nginx-light haproxy nghttp2-proxy postfix strace wrk nghttp2-client openssl procps"
   [fuzz]="clang-14 libclang-rt-14-dev"
@@ -20,7 +20,7 @@ declare -A PACKAGES=(
   [image]="buildah debootstrap"
 )
 # Of these, apt would leave services that start with the machine.
-SERVICES=(nginx haproxy postfix keepalived memcached dovecot nghttpx opendkim)
+SERVICES=(nginx haproxy postfix keepalived memcached dovecot nghttpx opendkim unbound)
 
 # missing_packages NAME...: those that are not installed, one a line.
 missing_packages() {

@@ -23,16 +23,18 @@ Result<bool> Delivery::full(std::string_view address) {
   return !*room;
 }
 
+Result<bool> Delivery::has_room(const Maildir& maildir, std::uint64_t octets) const {
+  const auto quota = quota_.load(std::memory_order_relaxed);
+  return quota == 0 ? Result<bool>(true) : maildir_has_room(maildir.path(), quota, octets);
+}
+
 Result<> Delivery::deliver(std::string_view address, const Source& source) {
   auto user = users_.find(address);
   if (!user) return user.error();
   Maildir maildir(maildir_path(state_dir_, user->address));
-  if (const auto quota = quota_.load(std::memory_order_relaxed)) {
-    const auto size = source.prefix.size() + (source.fd >= 0 ? source.length : source.memory.size());
-    const auto room = maildir_has_room(maildir.path(), quota, size);
-    if (!room) return room.error();
-    if (!*room) return Errc::exhausted;
-  }
+  const auto room = has_room(maildir, source.prefix.size() + (source.fd >= 0 ? source.length : source.memory.size()));
+  if (!room) return room.error();
+  if (!*room) return Errc::exhausted;
   if (auto r = maildir.deliver("", source); !r) return r.error();
   if (on_delivered_) on_delivered_(*user);
   return {};

@@ -4,6 +4,7 @@
 #include "smtp/delivery/local_lane.hpp"
 #include "smtp/delivery/mx_lane.hpp"
 #include "smtp/delivery/relay_lane.hpp"
+#include "smtp/delivery/report_signing.hpp"
 #include "smtp/offloaded.hpp"
 
 namespace genkan::smtp {
@@ -159,8 +160,9 @@ std::vector<LaneStatus> Dispatcher::status() const {
   return status_;
 }
 
-StoredMessagePtr Dispatcher::make_report(const LoadedItem& item, ReportKind kind, const std::vector<std::size_t>& about,
-                                         bool relayed, std::string_view content) {
+std::shared_ptr<StoredMessage> Dispatcher::make_report(const LoadedItem& item, ReportKind kind,
+                                                       const std::vector<std::size_t>& about, bool relayed,
+                                                       std::string_view content) {
   const auto& meta = item.message->meta;
   ReportInput input;
   input.kind = kind;
@@ -207,6 +209,21 @@ StoredMessagePtr Dispatcher::make_report(const LoadedItem& item, ReportKind kind
   return report;
 }
 
+// A failure is logged, and the report goes unsigned.
+net::Task<void> Dispatcher::sign_report(StoredMessage& report) {
+  const auto plan = plan_;  // holds the keys
+  const auto keys = report_keys(plan->auth->keys, plan->hostname());
+  if (keys.empty()) co_return;
+  auto job = [&keys, &report] { return report_signatures(keys, report.body, wall_ms() / 1000); };
+  auto fields = co_await offloaded<std::string>(shared_.files, loop_, job);
+  if (fields) {
+    report.body.insert(0, *fields);
+    co_return;
+  }
+  shared_.telemetry.log.error("a report could not be signed",
+                              {{"id", id_text(report.meta.id)}, {"why", fields.error().message()}});
+}
+
 net::Task<bool> Dispatcher::report(const LoadedItem& item, ReportKind kind, std::vector<std::size_t> about,
                                    bool relayed, std::string_view content) {
   const auto& meta = item.message->meta;
@@ -222,6 +239,7 @@ net::Task<bool> Dispatcher::report(const LoadedItem& item, ReportKind kind, std:
   }
   const auto message = make_report(item, kind, about, relayed, content);
   if (!message) co_return true;
+  co_await sign_report(*message);
   const auto stored = co_await shared_.spool.append(loop_, message);
   if (!stored) co_return false;
   shared_.metrics.reports.add();
@@ -230,6 +248,17 @@ net::Task<bool> Dispatcher::report(const LoadedItem& item, ReportKind kind, std:
   shared_.mail_log->write("report", {{"id", own}, {"about", about_id}, {"kind", what}, {"to", meta.envelope.sender}});
   submit(shared_, message);
   co_return true;
+}
+
+void Dispatcher::run_beside(std::function<net::Task<void>(Dispatcher&)> what) {
+  if (stopping_) return;
+  ++helpers_;
+  net::spawn(loop_, beside(std::move(what)));
+}
+
+net::Task<void> Dispatcher::beside(std::function<net::Task<void>(Dispatcher&)> what) {
+  co_await what(*this);
+  --helpers_;
 }
 
 void Dispatcher::expire_item(std::uint64_t id) {

@@ -26,6 +26,7 @@
 #include "smtp/policy/greylist.hpp"
 #include "smtp/queue/spool.hpp"
 #include "smtp/sts/finder.hpp"
+#include "smtp/submission.hpp"
 
 namespace genkan::smtp {
 
@@ -69,6 +70,7 @@ struct Shared {
   YieldNow yield_now;
   std::unique_ptr<TlsReports> tls_reports;  // never null after the start
   std::unique_ptr<StsStore> sts;            // null: no MTA-STS
+  Submit submit;                            // never empty after the start
 };
 
 struct LaneStatus {
@@ -105,6 +107,10 @@ class Dispatcher {
   Lane& lane(const std::string& destination);
   std::vector<LaneStatus> status() const;  // any thread; a second old at most
 
+  // Something of the relay's own beside the lanes, on the loop; a stop waits for it.
+  void run_beside(std::function<net::Task<void>(Dispatcher&)> what);
+  bool stopping() const noexcept { return stopping_; }
+
   // For the lanes.
   net::Loop& loop() noexcept { return loop_; }
   Shared& shared() noexcept { return shared_; }
@@ -121,11 +127,14 @@ class Dispatcher {
 
  private:
   net::Task<void> run();
+  net::Task<void> beside(std::function<net::Task<void>(Dispatcher&)> what);
   net::Task<void> give_up(std::uint64_t id, std::string why);
   net::Task<Result<Work>> load_work(std::uint64_t id);
   net::Task<void> notice_now(std::uint64_t id);
-  StoredMessagePtr make_report(const LoadedItem& item, ReportKind kind, const std::vector<std::size_t>& about,
-                               bool relayed, std::string_view content);
+  std::shared_ptr<StoredMessage> make_report(const LoadedItem& item, ReportKind kind,
+                                             const std::vector<std::size_t>& about, bool relayed,
+                                             std::string_view content);
+  net::Task<void> sign_report(StoredMessage& report);
 
   net::Loop& loop_;
   Shared& shared_;
@@ -136,7 +145,7 @@ class Dispatcher {
   std::size_t hot_octets_ = 0;
   std::uint64_t random_state_;
   bool stopping_ = false, running_ = false;
-  std::size_t helpers_ = 0;  // expire_now and notice_now under way
+  std::size_t helpers_ = 0;  // what runs beside the lanes
 
   mutable std::mutex status_mutex_;  // guards status_; held to copy it
   std::vector<LaneStatus> status_;

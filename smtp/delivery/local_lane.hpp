@@ -3,6 +3,7 @@
 #pragma once
 
 #include "smtp/delivery/lane.hpp"
+#include "smtp/delivery/local.hpp"
 
 namespace genkan::smtp {
 
@@ -16,6 +17,10 @@ class LocalLane final : public Lane {
   std::size_t carrier_limit() const override;
   net::Task<void> carry() override;
   net::Task<Outcome> hand_over(const Work& work, std::size_t index);
+  net::Task<Result<void>> send_on(const Work& work, const LocalMessage& message, LocalPlan& plan);
+  net::Task<Result<void>> submit_redirect(const Work& work, const LocalMessage& message, LocalPlan& plan,
+                                          std::vector<std::string> to);
+  net::Task<void> send_answer(LocalPlan& plan, std::string user);
 
   bool routed_;
 };

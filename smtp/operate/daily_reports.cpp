@@ -1,6 +1,7 @@
 #include "smtp/operate/daily_reports.hpp"
 
 #include "smtp/offloaded.hpp"
+#include "smtp/operate/report_sender.hpp"
 
 namespace genkan::smtp {
 namespace {
@@ -30,9 +31,20 @@ net::Task<void> DailyReports::write(Shared& shared, net::Loop& loop, std::string
 
 void DailyReports::on_timer() noexcept {
   loop_.wheel().arm(*this, loop_.now() + kEvery);
-  if (!shared_.tls_reports->day_is_over(wall_ms() / 1000)) return;
-  auto reports = take();
-  if (!reports.empty()) net::spawn(loop_, write(shared_, loop_, dir_of(*plan_), std::move(reports)));
+  if (shared_.tls_reports->day_is_over(wall_ms() / 1000)) {
+    auto reports = take();
+    if (!reports.empty()) net::spawn(loop_, write(shared_, loop_, dir_of(*plan_), std::move(reports)));
+    next_send_ = loop_.now() + kEvery;  // they are there then
+    return;
+  }
+  if (plan_->smtp().tls_reports_send && loop_.now() >= next_send_) send();
+}
+
+void DailyReports::send() {
+  next_send_ = loop_.now() + kSendEvery;
+  auto* dispatcher = shared_.dispatchers.front();
+  dispatcher->loop().post(
+      [dispatcher] { dispatcher->run_beside([](Dispatcher& own) { return send_tls_reports(own); }); });
 }
 
 void DailyReports::write_now() {

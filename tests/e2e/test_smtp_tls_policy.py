@@ -63,7 +63,7 @@ class World:
         self.tls, self.pem = make_certificate(tmp_path, MX)
         self.policy = self.hop = self.g = None
 
-    def start(self, zone=None, secure=(), rows="dane = true", hop=None, policy=None, sts="enforce", sts_mx=MX, trusted=True, policy_name=None):
+    def start(self, zone=None, secure=(), rows="dane = true", hop=None, policy=None, sts="enforce", sts_mx=MX, trusted=True, policy_name=None, server=Names):
         self.hop = hop or Hop(tls=self.tls)
         self.stops.append(self.hop)
         names = {FAR: [("MX", f"10 {MX}")], MX: [("A", "127.0.0.1")]}
@@ -78,7 +78,7 @@ class World:
             names |= {f"_mta-sts.{FAR}": [("TXT", "v=STSv1; id=20260101T000000;")], f"mta-sts.{FAR}": [("A", "127.0.0.1")]}
         for name, value in (zone or {}).items():
             names[name.replace("PORT", str(self.hop.port))] = value
-        dns = Names(names, secure)
+        dns = server(names, secure)
         self.stops.append(dns)
         self.dns, self.port = dns, free_port()
         self.g = self.genkan(f"""

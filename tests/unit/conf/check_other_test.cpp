@@ -156,6 +156,24 @@ std::string dkim(const std::string& domain, const std::string& more = "") {
   return "[[smtp.dkim]]\ndomain = \"" + domain + "\"\nselector = \"s\"\nkey = \"/k.pem\"\n" + more;
 }
 
+TEST(CheckTlsReports, are_sent_signed_and_only_when_there_are_some) {
+  EXPECT_THAT(complaints("[smtp]\ntls_reports_send = true\n" + dkim("a.example")),
+              ElementsAre(HasSubstr("there are no reports to send")));
+  EXPECT_THAT(complaints("[smtp]\ntls_reports = true\ntls_reports_send = true"),
+              ElementsAre(HasSubstr("reports without a signature are ignored")));
+  EXPECT_THAT(complaints("[smtp]\ntls_reports = true\ntls_reports_send = true\n" + dkim("a.example")), IsEmpty());
+  EXPECT_THAT(complaints("[smtp]\ntls_report_contact = \"nobody\""), ElementsAre(HasSubstr("is not an address")));
+}
+
+TEST(CheckSmtpSieve, what_has_no_effect_is_said) {
+  EXPECT_THAT(complaints("[smtp.sieve]\nbefore = \"/etc/genkan/before.sieve\"\nmax_redirects = 0"), IsEmpty());
+  EXPECT_THAT(complaints("[smtp.sieve]\nenabled = false\nbefore = \"/b.sieve\""),
+              ElementsAre(HasSubstr("warning: `before` has no effect: Sieve is switched off")));
+  EXPECT_THAT(complaints("[smtp.sieve]\nmax_actions = 2\nmax_redirects = 3"),
+              ElementsAre(HasSubstr("`max_redirects` is larger than `max_actions`")));
+  EXPECT_THAT(complaints("[smtp.sieve]\nvacation_min = \"0s\""), ElementsAre(HasSubstr("test.toml:2:16: error")));
+}
+
 TEST(CheckSmtpAuth, dmarc_needs_what_it_is_made_of) {
   EXPECT_THAT(complaints("[smtp.auth]\ndmarc = \"enforce\""), IsEmpty());
   EXPECT_THAT(complaints("[smtp.auth]\ndmarc = \"enforce\"\nspf = \"off\""),

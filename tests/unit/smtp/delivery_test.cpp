@@ -2,6 +2,7 @@
 
 #include "base/text.hpp"
 #include "smtp/delivery/report.hpp"
+#include "smtp/delivery/report_signing.hpp"
 #include "smtp/delivery/settle.hpp"
 #include "smtp/relay.hpp"
 #include "smtp/route.hpp"
@@ -308,6 +309,23 @@ TEST(Report, AStatusIsTakenFromTheReplyOnlyWhenItFits) {
   EXPECT_EQ(status_of_reply("451 4.7.1 later", ReportKind::failed), "5.4.7");
   EXPECT_EQ(status_of_reply("connection refused", ReportKind::delayed), "4.0.0");
   EXPECT_EQ(decode_xtext("a+0D+0Ab"), "a??b");
+}
+
+TEST(Report, TheNearestDomainsKeysSignIt) {
+  std::vector<DkimKey> keys(4);
+  keys[0].domain = "example";
+  keys[1].domain = "Corp.example";
+  keys[2].domain = "corp.example";
+  keys[3].domain = "orp.example";
+  const auto domains = [&](std::string_view hostname) {
+    std::string out;
+    for (const auto* key : report_keys(keys, hostname)) out += key->domain + " ";
+    return out;
+  };
+  EXPECT_EQ(domains("mx.corp.example"), "Corp.example corp.example ");
+  EXPECT_EQ(domains("corp.example"), "Corp.example corp.example ");
+  EXPECT_EQ(domains("mx.other.example"), "example ");
+  EXPECT_EQ(domains("mx.example.org"), "");
 }
 
 TEST(Trace, NamesTheOnlyRecipientAndNoOther) {

@@ -51,7 +51,7 @@ class ServerTest : public testing::Test {
     hooks.user_exists = [](const std::string& user) {
       return Result<bool>(user == "user@home.example" || user == "full@home.example");
     };
-    hooks.deliver_local = [this](const LocalMessage& message) -> Result<void> {
+    hooks.deliver_local = [this](const LocalMessage& message, LocalPlan&) -> Result<void> {
       if (message.user == "full@home.example") return Errc::exhausted;
       std::lock_guard lock(mutex_);
       delivered_.push_back(std::string(message.user) + "\n" + std::string(message.sender) + "\n" +

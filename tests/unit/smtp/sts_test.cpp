@@ -1,6 +1,8 @@
 // MTA-STS and TLSRPT: what domains say, and what is reported of it.
 #include <gtest/gtest.h>
 
+#include "base/text.hpp"
+#include "smtp/operate/tls_report_mail.hpp"
 #include "smtp/operate/tls_reports.hpp"
 #include "smtp/sts/finder.hpp"
 #include "support.hpp"
@@ -112,6 +114,54 @@ TEST(TlsReport, StrangersCannotMakeItGrow) {
     reports.note(facts, "", "", "");
   }
   EXPECT_EQ(reports.take("mx.example", "x", 1).size(), TlsReports::kMaxPolicies);
+}
+
+TEST(TlsReportMail, GoesToTheAddressesOfTheOneRecord) {
+  using Addresses = std::vector<std::string>;
+  EXPECT_EQ(tls_report_addresses(
+                {"v=spf1 -all", "v=TLSRPTv1; rua=mailto:a@x.example, https://x.example/r,mailto:b%2Bc@y.example?x=1;"}),
+            (Addresses{"a@x.example", "b+c@y.example"}));
+  EXPECT_EQ(tls_report_addresses({"v=TLSRPTv1;rua=mailto:a@x.example,mailto:a@x.example"}), Addresses{"a@x.example"});
+  EXPECT_EQ(tls_report_addresses({"v=TLSRPTv1; rua=mailto:a@x.example", "v=TLSRPTv1; rua=mailto:b@x.example"}),
+            Addresses());
+  for (const auto* none :
+       {"v=TLSRPTv2; rua=mailto:a@x.example", "v=TLSRPTv1x; rua=mailto:a@x.example", "v=TLSRPTv1",
+        "v=TLSRPTv1; rua=a@x.example", "v=TLSRPTv1; rua=mailto:nobody", "v=TLSRPTv1; rua=mailto:a%0D%0AX@x.example"})
+    EXPECT_EQ(tls_report_addresses({none}), Addresses()) << none;
+  std::string many = "v=TLSRPTv1; rua=mailto:a@x.example";
+  for (int i = 0; i < 20; ++i) many += ",mailto:u" + std::to_string(i) + "@x.example";
+  EXPECT_EQ(tls_report_addresses({many}).size(), kMaxReportAddresses);
+}
+
+TEST(TlsReportMail, FilesHaveTheNamesThatReportsAreWrittenUnder) {
+  const auto name = parse_report_name("mx.example!far.example!100!200.json");
+  ASSERT_TRUE(name);
+  EXPECT_EQ(name->domain + " " + std::to_string(name->since_s) + " " + std::to_string(name->until_s),
+            "far.example 100 200");
+  for (const auto* bad :
+       {"x.json", "mx.example!far.example!100!200", "mx.example!far.example!200!100.json", "mx.example!a b!1!2.json",
+        "mx.example!far.example!1!99999999999999999999.json", "mx.example!far.example!1!2!3.json", "!!1!2.json"})
+    EXPECT_FALSE(parse_report_name(bad)) << bad;
+}
+
+TEST(TlsReportMail, HasTheFormOfTheRfc) {
+  TlsReportMail mail;
+  mail.name = *parse_report_name("mx.example!far.example!100!200.json");
+  mail.file = "mx.example!far.example!100!200.json";
+  mail.json = "{\"organization-name\":\"" + std::string(200, 'x') + "\"}";
+  mail.from = "postmaster@mx.example";
+  mail.hostname = "mx.example";
+  mail.token = "tok";
+  mail.to = {"a@far.example", "b@far.example"};
+  const auto text = build_tls_report_mail(mail);
+  for (const auto* part :
+       {"Subject: Report Domain: far.example\r\n Submitter: mx.example\r\n Report-ID: "
+        "<100.200.far.example@mx.example>\r\n",
+        "TLS-Report-Domain: far.example\r\n", "TLS-Report-Submitter: mx.example\r\n",
+        "Content-Type: multipart/report; report-type=\"tlsrpt\"", "Content-Type: application/tlsrpt+json\r\n",
+        "filename=\"mx.example!far.example!100!200.json\"", "To: <a@far.example>,\r\n <b@far.example>\r\n"})
+    EXPECT_NE(text.find(part), std::string::npos) << part << "\n" << text;
+  for (const auto line : base::split(text, '\n')) EXPECT_LE(line.size(), 79u) << line;
 }
 
 }  // namespace
