@@ -1,7 +1,5 @@
 #include "base/pattern.hpp"
 
-#include "base/literal_prefix.hpp"
-
 #include <re2/re2.h>
 #include <re2/set.h>
 
@@ -79,15 +77,10 @@ re2::RE2::Options set_options() {
 }  // namespace
 
 struct PatternSet::Impl {
-  std::vector<std::unique_ptr<re2::RE2>> single;  // all, by index
-  PrefixTable by_prefix;
-  std::unique_ptr<re2::RE2::Set> set;  // of the others; null: there are none, or they don't fit
-  std::vector<int> in_set;             // their indices
+  Impl() : set(set_options(), re2::RE2::UNANCHORED) {}
+  re2::RE2::Set set;
+  std::vector<std::unique_ptr<re2::RE2>> single;  // used one by one should the automaton run out of its memory budget
   bool compiled = false;
-
-  bool matches(int index, std::string_view text) const {
-    return re2::RE2::PartialMatch(piece(text), *single[static_cast<std::size_t>(index)]);
-  }
 };
 
 PatternSet::PatternSet() : impl_(std::make_shared<Impl>()) {}
@@ -98,57 +91,26 @@ Result<int> PatternSet::add(std::string_view pattern, std::string& why) {
     why = re->error();
     return Errc::malformed;
   }
+  int index = impl_->set.Add(piece(pattern), &why);
+  if (index < 0) return Errc::malformed;
   impl_->single.push_back(std::move(re));
-  return static_cast<int>(impl_->single.size()) - 1;
+  return index;
 }
 
-void PatternSet::compile() {
-  Impl& im = *impl_;
-  std::vector<PrefixTable::Item> items;
-  for (std::size_t i = 0; i < im.single.size(); ++i) {
-    std::string prefix = literal_prefix(im.single[i]->pattern());
-    if (prefix.size() > 1) {  // every path begins with "/"
-      items.push_back({std::move(prefix), static_cast<int>(i)});
-    } else {
-      im.in_set.push_back(static_cast<int>(i));
-    }
-  }
-  const std::vector<int> crowded = im.by_prefix.build(std::move(items));
-  im.in_set.insert(im.in_set.end(), crowded.begin(), crowded.end());
-  std::sort(im.in_set.begin(), im.in_set.end());
-  im.compiled = true;
-  if (im.in_set.empty()) return;
-  auto set = std::make_unique<re2::RE2::Set>(set_options(), re2::RE2::UNANCHORED);
-  std::string why;
-  for (const int index : im.in_set) {
-    if (set->Add(piece(im.single[static_cast<std::size_t>(index)]->pattern()), &why) < 0) return;
-  }
-  if (set->Compile()) im.set = std::move(set);
-}
+void PatternSet::compile() { impl_->compiled = impl_->set.Compile(); }
 
 void PatternSet::match(std::string_view text, std::vector<int>& indices) const {
-  const Impl& im = *impl_;
   indices.clear();
-  if (!im.compiled) {
-    for (std::size_t i = 0; i < im.single.size(); ++i) {
-      if (im.matches(static_cast<int>(i), text)) indices.push_back(static_cast<int>(i));
-    }
+  if (impl_->single.empty()) return;
+  re2::RE2::Set::ErrorInfo info{re2::RE2::Set::kNoError};
+  if (impl_->compiled && (impl_->set.Match(piece(text), &indices, &info) || info.kind == re2::RE2::Set::kNoError)) {
+    std::sort(indices.begin(), indices.end());
     return;
   }
-  re2::RE2::Set::ErrorInfo info{re2::RE2::Set::kNoError};
-  const bool asked = im.set && (im.set->Match(piece(text), &indices, &info) || info.kind == re2::RE2::Set::kNoError);
-  if (asked) {
-    for (int& index : indices) index = im.in_set[static_cast<std::size_t>(index)];
-  } else {
-    indices.clear();
-    for (const int index : im.in_set) {  // should the automaton run out of its memory
-      if (im.matches(index, text)) indices.push_back(index);
-    }
+  indices.clear();
+  for (std::size_t i = 0; i < impl_->single.size(); ++i) {
+    if (re2::RE2::PartialMatch(piece(text), *impl_->single[i])) indices.push_back(static_cast<int>(i));
   }
-  im.by_prefix.each(text, [&](int index) {
-    if (im.matches(index, text)) indices.push_back(index);
-  });
-  std::sort(indices.begin(), indices.end());
 }
 
 bool PatternSet::empty() const { return impl_->single.empty(); }

@@ -27,8 +27,7 @@ class Pattern {
   std::shared_ptr<const Impl> impl_;
 };
 
-// Many patterns at once: the cost of a match does not grow with their number. Those that begin with plain text
-// ("^/shop/[0-9]+") are found by it and asked themselves; all others stand in one automaton.
+// Many patterns in one automaton: the cost of a match does not grow with their number.
 class PatternSet {
  public:
   PatternSet();
