@@ -9,7 +9,7 @@ declare -A PACKAGES=(
   [run]="curl swaks openssl"
   [unit]="libgtest-dev libgmock-dev python3 python3-pytest"
   [peers]="nginx-light haproxy postfix swaks goaccess rsyslog rsyslog-openssl keepalived memcached dovecot-imapd dovecot-lmtpd dovecot-sieve wrk
-    nghttp2-client python3-h2 python3-hpack python3-grpcio python3-websockets iproute2 iputils-ping openssl stress-ng
+    nghttp2-client nghttp2-proxy python3-h2 python3-hpack python3-grpcio python3-websockets iproute2 iputils-ping openssl stress-ng
     curl procps opendkim python3-dkim python3-nacl python3-authres python3-spf publicsuffix pebble
     python3-cryptography tcpdump unbound ldnsutils python3-yaml"
   [browser]="chromium"

@@ -10,17 +10,12 @@ import shutil
 import tempfile
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent.parent
-# Of the libraries' own threads, and what a sanitizer can't know. Each line with its reason.
-TSAN_SUPPRESSIONS = ROOT / "tests" / "tsan.supp"
-
 
 class Reports:
     def __init__(self):
         self.folder = Path(tempfile.mkdtemp(prefix="genkan-reports-"))
         self.folder.chmod(0o1777)
-        for name, more in (("ASAN", "detect_leaks=1"), ("LSAN", ""), ("UBSAN", "print_stacktrace=1"),
-                           ("TSAN", f"suppressions={TSAN_SUPPRESSIONS}")):
+        for name, more in (("ASAN", "detect_leaks=1"), ("LSAN", ""), ("UBSAN", "print_stacktrace=1"), ("TSAN", "")):
             given = os.environ.get(f"{name}_OPTIONS", "")
             mine = f"log_path={self.folder}/{name.lower()}:exitcode=99"
             os.environ[f"{name}_OPTIONS"] = ":".join(o for o in (mine, more, given) if o)
