@@ -71,8 +71,13 @@ TEST_F(ResolverTest, SaysWhenHalfOfAnAnswerIsMissing) {
     return {reply(q, q.name == "half.example" ? 2 : 0)};  // not answered; answered: there is none
   });
   auto resolver = make(server);
-  run(loop, expect_half(resolver, "half.example", Texts(1, "2001:db8::7"), false));
-  run(loop, expect_half(resolver, "six.example", Texts(1, "2001:db8::7"), true));
+  auto both = [](Resolver& r) -> Task<void> {
+    auto half = expect_half(r, "half.example", Texts(1, "2001:db8::7"), false);
+    co_await half;
+    auto six = expect_half(r, "six.example", Texts(1, "2001:db8::7"), true);
+    co_await six;
+  };
+  run(loop, both(resolver));
 }
 
 TEST_F(ResolverTest, NeedsNoServerForLiteralsAndLocalhost) {
