@@ -13,7 +13,7 @@ from pathlib import Path
 
 import netns
 import pytest
-from harness import SLOW, Genkan, wait_until
+from harness import SLOW, Genkan, program, wait_until
 from vip_site import PORT, TOOLS, VIP, Site
 
 pytestmark = pytest.mark.skipif(netns.missing() is not None, reason=str(netns.missing()))
@@ -80,7 +80,15 @@ class Node:
 
 
 @pytest.fixture
-def site(open_path):
+def reachable(open_path, monkeypatch):
+    """The program where one who gave up root can start it again: a checkout below /root is closed to others."""
+    copy = open_path / "genkan"
+    shutil.copy2(program(), copy)
+    monkeypatch.setenv("GENKAN_BIN", str(copy))
+
+
+@pytest.fixture
+def site(open_path, reachable):
     with Site(open_path, services=False) as made:
         made.a_node = Node(made.a, open_path, 150)
         made.b_node = Node(made.b, open_path, 100)
