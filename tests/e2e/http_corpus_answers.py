@@ -135,7 +135,7 @@ good("HEAD, chunked", reply("Transfer-Encoding: chunked"), NONE, body=b"", reque
 good("HEAD with content", length(), NONE, body=b"", request=HEAD, reused=False, unseen=(HELLO,))
 good("HEAD with content that comes later", (reply("Content-Length: 5"), PAUSE, HELLO), NONE, body=b"", request=HEAD, reused=None, unseen=(HELLO,))
 good("HEAD with chunks", chunked(ONE), NONE, body=b"", request=HEAD, reused=False, unseen=(HELLO,))
-good("HEAD with an answer more", (reply("Content-Length: 0"), EVIL), NONE, body=b"", request=HEAD, reused=False, unseen=(b"EVIL",))
+good("HEAD with an answer more", reply("Content-Length: 0") + EVIL, NONE, body=b"", request=HEAD, reused=False, unseen=(b"EVIL",))
 good("HEAD with a length beyond all memory", reply("Content-Length: 999999999999"), NONE, body=b"", request=HEAD, sees=(rb"Content-Length: 999999999999\r\n",))
 good("HEAD to HTTP/1.0", reply("Content-Length: 5"), NONE, body=b"", request=HEAD.replace(b"1.1", b"1.0"), reused=None)
 bad("HEAD with a length that is none", reply("Content-Length: x"), "9112 6.3", request=HEAD)
