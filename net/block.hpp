@@ -38,7 +38,7 @@ class HeldBytes {
 
 class Block {
  public:
-  static constexpr std::size_t kSmall = 16 * 1024, kLarge = 128 * 1024;
+  static constexpr std::size_t kSmall = 20 * 1024, kLarge = 128 * 1024;  // small: a head and 16 KiB behind it
 
   Block() = default;
   explicit Block(std::size_t size);  // at least; kSmall and kLarge come from the free list
