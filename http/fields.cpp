@@ -126,6 +126,16 @@ FieldId field_id(std::string_view name) noexcept {
   return FieldId::other;
 }
 
+std::string_view lower_field_name(FieldId id) noexcept {
+  static constexpr auto kLower = [] {
+    std::array<Name, kNames.size()> all{};
+    for (const Name& name : kIndex) all[static_cast<std::size_t>(name.id)] = name;
+    return all;
+  }();
+  const Name& name = kLower[static_cast<std::size_t>(id)];
+  return {name.folded, name.size};
+}
+
 std::string_view field_name(FieldId id) noexcept { return kNames[static_cast<std::size_t>(id)]; }
 
 void Fields::clear(const char* base) noexcept {
@@ -135,8 +145,15 @@ void Fields::clear(const char* base) noexcept {
   present_ = 0;
 }
 
-void Fields::add_parsed(std::size_t name_at, std::size_t name_size, std::size_t value_at, std::size_t value_size) {
-  const FieldId id = field_id({base_ + name_at, name_size});
+// Once for what most messages have, instead of step by step.
+void Fields::make_room() {
+  constexpr std::size_t kUsual = 16;
+  if (entries_.capacity() == 0) entries_.reserve(kUsual);
+}
+
+void Fields::add_parsed(FieldId id, std::size_t name_at, std::size_t name_size, std::size_t value_at,
+                        std::size_t value_size) {
+  make_room();
   entries_.push_back({static_cast<std::uint32_t>(name_at), static_cast<std::uint32_t>(value_at),
                       static_cast<std::uint32_t>(value_size), static_cast<std::uint16_t>(name_size), id, false, false});
   present_ |= bit(id);
@@ -199,6 +216,7 @@ void Fields::add_own(FieldId id, std::string_view name, std::string_view value) 
   value = value.substr(0, static_cast<std::size_t>(stop - value.data()));
   const std::size_t at = own_.size();
   const std::size_t value_at = at + name.size() + 2;
+  make_room();
   own_.resize(value_at + value.size() + 2);
   char* line = own_.data() + at;
   std::memcpy(line, name.data(), name.size());
@@ -217,6 +235,7 @@ void Fields::add_own(FieldId id, std::string_view name, std::string_view value) 
 
 void Fields::append(const Fields& other) {
   const auto shift = static_cast<std::uint32_t>(own_.size());
+  make_room();
   own_.append(other.own_);
   for (Entry e : other.entries_) {
     e.name_at += shift;

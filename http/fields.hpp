@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/text.hpp"
+#include "net/frames.hpp"
 
 namespace genkan::http {
 
@@ -72,14 +73,18 @@ enum class FieldId : std::uint8_t {
 };
 
 FieldId field_id(std::string_view name) noexcept;
-std::string_view field_name(FieldId id) noexcept;  // in its usual capitals
+std::string_view field_name(FieldId id) noexcept;        // in its usual capitals
+std::string_view lower_field_name(FieldId id) noexcept;  // as HTTP/2 wants it
 
 class Fields {
  public:
   // Ready for a parser: offsets will be relative to `base`, which may change while the head grows (rebase).
   void clear(const char* base = nullptr) noexcept;
   void rebase(const char* base) noexcept { base_ = base; }
-  void add_parsed(std::size_t name_at, std::size_t name_size, std::size_t value_at, std::size_t value_size);
+  void add_parsed(std::size_t name_at, std::size_t name_size, std::size_t value_at, std::size_t value_size) {
+    add_parsed(field_id({base_ + name_at, name_size}), name_at, name_size, value_at, value_size);
+  }
+  void add_parsed(FieldId id, std::size_t name_at, std::size_t name_size, std::size_t value_at, std::size_t value_size);
 
   // The number of entries ever added, removed ones too: indices run over [0, entries()).
   std::size_t entries() const noexcept { return entries_.size(); }
@@ -146,9 +151,10 @@ class Fields {
     return {(e.own ? own_.data() : base_) + at, size};
   }
   void add_own(FieldId id, std::string_view name, std::string_view value);
+  void make_room();
   const char* base_ = nullptr;
-  std::vector<Entry> entries_;
-  std::string own_;            // lines as they go out: "Name: value" CRLF
+  net::FrameVector<Entry> entries_;
+  net::FrameString own_;       // lines as they go out: "Name: value" CRLF
   std::uint64_t present_ = 0;  // bit per FieldId: may be there
 };
 static_assert(static_cast<unsigned>(FieldId::count_) <= 64);

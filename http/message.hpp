@@ -105,6 +105,14 @@ class Attachment {
   alignas(std::max_align_t) std::byte store_[kSize];
 };
 
+// Fields that a handler adds alike to every request of a connection, kept from one to the next.
+struct UsualFields {
+  std::uint64_t maker = 0;  // of the handler that made them
+  int minor_version = 1;
+  std::string authority;
+  Fields fields;
+};
+
 // Filled by the server, refined by handlers on the way. One per request in flight; used again for the next one.
 struct Request {
   explicit Request(net::Loop& l) : loop(l) {}
@@ -141,13 +149,7 @@ struct Request {
   Time started{};
   WallTime started_wall{};
 
-  // Fields that a handler adds alike to every request of a connection, kept from one to the next.
-  struct {
-    std::uint64_t maker = 0;  // of the handler that made them
-    int minor_version = 1;
-    std::string authority;
-    Fields fields;
-  } usual;
+  UsualFields* usual = nullptr;  // the connection's, all of whose requests are of one client; null: none are kept
 
   // The target to ask a backend for: what the rules saw, path and query.
   std::string_view origin_target();

@@ -18,6 +18,7 @@ namespace genkan::net {
 namespace {
 
 constexpr int kBatch = 256;
+constexpr Duration kTrim = std::chrono::seconds(1);
 thread_local char thread_mark;  // its address names the thread
 
 // Owns a task until it ends; the frame frees itself.
@@ -28,6 +29,8 @@ struct Detached {
     std::suspend_never final_suspend() const noexcept { return {}; }
     void return_void() const noexcept {}
     [[noreturn]] void unhandled_exception() const noexcept { std::terminate(); }
+    static void* operator new(std::size_t size) { return detail::allocate_frame(size); }
+    static void operator delete(void* frame, std::size_t size) noexcept { detail::free_frame(frame, size); }
   };
 };
 
@@ -116,6 +119,10 @@ void Loop::run_jobs() {
   for (auto& job : jobs) job();
 }
 
+void Loop::Trimmer::on_timer() noexcept {
+  if (detail::trim_frames()) loop.wheel_.arm(*this, loop.now_ + kTrim);
+}
+
 void Loop::run_deferred() {
   // One pass: what these defer in turn waits for the next round, so that sockets are not starved.
   resuming_.swap(deferred_);
@@ -142,6 +149,7 @@ void Loop::run() {
     gathering_.after_wait(event_count_);
     const Time start = now_ = Clock::now();
     wall_ = coarse_wall();
+    if (event_count_ > 0 && !trimmer_.armed()) wheel_.arm(trimmer_, now_ + kTrim);
     events_ = events.data();
     bool woken = false;
     for (next_event_ = 0; next_event_ < event_count_;) {

@@ -74,6 +74,12 @@ class Loop {
   std::string_view http_date();
 
  private:
+  // Once a second while there is something to do, and after that until nothing is left.
+  struct Trimmer final : Timer {
+    explicit Trimmer(Loop& l) : loop(l) {}
+    void on_timer() noexcept override;
+    Loop& loop;
+  };
   void run_jobs();
   void run_deferred();
 
@@ -82,6 +88,7 @@ class Loop {
   Time now_;
   WallTime wall_;
   Wheel wheel_;
+  Trimmer trimmer_{*this};
   Gathering gathering_;
   std::vector<std::coroutine_handle<>> deferred_, resuming_;
   std::vector<char> scratch_;

@@ -17,13 +17,11 @@
 #include <type_traits>
 #include <utility>
 
+#include "net/frames.hpp"
+
 namespace genkan::net {
 
 namespace detail {
-
-// Frames come from a per-thread free list by size class; plain new under ASan, which must see a use after free.
-void* allocate_frame(std::size_t size);
-void free_frame(void* frame, std::size_t size) noexcept;
 
 struct PromiseBase {
   std::coroutine_handle<> continuation;

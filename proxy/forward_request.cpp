@@ -80,9 +80,9 @@ void Forward::prepare(http::Request& r) const {
                                   http::Fields::bit(FieldId::x_forwarded_proto) |
                                   http::Fields::bit(FieldId::x_forwarded_host) | http::Fields::bit(FieldId::forwarded);
   http::h1::remove_hop_by_hop(r.fields);
-  if ((r.fields.present() & kOurs) != 0) return describe_client(r, r.fields);
+  if (!r.usual || (r.fields.present() & kOurs) != 0) return describe_client(r, r.fields);
   // Most requests of a connection get the same lines.
-  auto& usual = r.usual;
+  http::UsualFields& usual = *r.usual;
   if (usual.maker != id_ || usual.minor_version != r.minor_version || usual.authority != r.authority) {
     usual.maker = id_;
     usual.minor_version = r.minor_version;

@@ -50,6 +50,7 @@ ServerSession::ServerSession(Server& server, net::Transport& transport, const En
   request_.tls = transport.tls();
   request_.scheme = transport.tls() ? "https" : "http";
   request_.informer = this;
+  request_.usual = &usual_;
   transport_.on_hangup(this);
   server_.enter(*this);
 }

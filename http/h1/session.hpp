@@ -107,6 +107,7 @@ class ServerSession final : public Session, private Informer, private net::Trans
   Reader reader_;
   RequestBody body_;
   TunnelBody tunnel_;
+  UsualFields usual_;
   Request request_;
   SnapshotPtr snapshot_;  // of the request in work
   std::string path_store_, host_store_;

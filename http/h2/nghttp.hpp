@@ -32,6 +32,9 @@ struct CallbacksFree {
 using CallbacksPtr = std::unique_ptr<nghttp2_session_callbacks, CallbacksFree>;
 CallbacksPtr make_callbacks();
 
+// What sessions take their memory from: the lists of their thread (net/frames.hpp).
+nghttp2_mem* session_memory() noexcept;
+
 // RFC 9113 7: the error code for what nghttp2_session_mem_recv returned.
 std::uint32_t error_code_of(int nghttp2_error) noexcept;
 
@@ -39,12 +42,13 @@ inline std::string_view view(const std::uint8_t* data, std::size_t size) noexcep
   return {reinterpret_cast<const char*>(data), size};
 }
 
-// A header block to send. nghttp2 copies it and makes names lower case; values end at the first control character that
-// could end a field.
+// A header block to send. nghttp2 copies it but for names that are known; values end at the first control character
+// that could end a field.
 class Block {
  public:
   void clear() noexcept { fields_.clear(); }
-  void add(std::string_view name, std::string_view value);
+  // `name` is in lower case and stays: a literal.
+  void add(std::string_view name, std::string_view value) { add(name, value, NGHTTP2_NV_FLAG_NO_COPY_NAME); }
   // All but what belongs to one HTTP/1 connection only (RFC 9113 8.2.2), and Content-Length, which the caller decides.
   void add(const Fields& fields, bool with_length);
   void add_trailers(const Fields& fields);  // without those that may not be trailers
@@ -52,6 +56,8 @@ class Block {
   std::size_t size() const noexcept { return fields_.size(); }
 
  private:
+  void add(std::string_view name, std::string_view value, std::uint8_t flags);
+  void add(FieldId id, std::string_view name, std::string_view value);
   std::vector<nghttp2_nv> fields_;
 };
 

@@ -5,10 +5,10 @@
 
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "conf/conf.hpp"
 #include "http/message.hpp"
+#include "net/frames.hpp"
 
 namespace genkan::http::h2 {
 
@@ -21,22 +21,28 @@ class RequestHead {
   // Fills method, target, authority, path and fields of `request`, which look into this. Returns 0, or the status to
   // refuse with.
   int make(Request& request, const conf::Http& limits);
-  bool is_tunnel() const noexcept { return !protocol_.empty(); }  // extended CONNECT (RFC 8441)
-  std::string_view protocol() const noexcept { return protocol_; }
+  bool is_tunnel() const noexcept { return protocol_.size > 0; }  // extended CONNECT (RFC 8441)
+  std::string_view protocol() const noexcept { return text(protocol_); }
 
  private:
+  struct Part {
+    std::uint32_t at = 0, size = 0;
+  };
   struct Entry {
     std::uint32_t name_at, value_at, value_size;
     std::uint16_t name_size;
-    bool cookie;
+    FieldId id;
   };
+  std::string_view text(Part part) const noexcept { return std::string_view(text_).substr(part.at, part.size); }
+  void add_pseudo(std::string_view name, std::string_view value);
+  void add_line(FieldId id, std::string_view name, std::string_view value);
   int check_target(Request& request, const conf::Http& limits);
   int check_authority(Request& request);
   void join_cookies();
 
-  std::string text_;
-  std::vector<Entry> entries_;
-  std::string method_, path_, authority_, scheme_, protocol_;
+  net::FrameString text_;
+  net::FrameVector<Entry> entries_;
+  Part method_, path_, authority_, scheme_, protocol_;
   std::string path_store_, host_store_;
   std::size_t bytes_ = 0, count_ = 0;
   int refuse_ = 0;

@@ -28,6 +28,7 @@ int ServerStream::begin() {
   r.tls = session_.transport().tls();
   r.scheme = r.tls ? "https" : "http";
   r.informer = this;
+  r.usual = &session_.usual();
   r.keep_alive = snapshot_;
   const ConnectionTimes times = session_.take_times();
   r.accept_time = times.accept;

@@ -157,7 +157,8 @@ ServerSession::ServerSession(Server& server, net::Transport& transport, base::En
       streams_ended_(transport.loop()) {
   client_text_ = client_.is_unix() ? std::string("unix") : client_.ip.text();
   nghttp2_session* made = nullptr;
-  if (nghttp2_session_server_new2(&made, Callbacks::table(), this, Callbacks::options()) != 0) throw std::bad_alloc();
+  if (nghttp2_session_server_new3(&made, Callbacks::table(), this, Callbacks::options(), session_memory()) != 0)
+    throw std::bad_alloc();
   nghttp_.reset(made);
   server_.metrics().h2_connections.add();
   server_.enter(*this);

@@ -37,6 +37,7 @@ class ServerSession final : public Session, public Pump {
   const base::Endpoint& local() const noexcept { return local_; }
   // Bytes of content that came and left, of all streams: what a client is measured by ([http] min_rate).
   std::uint64_t data_in = 0, data_out = 0;
+  UsualFields& usual() noexcept { return usual_; }
   ConnectionTimes take_times() noexcept { return std::exchange(times_, {}); }
   void stream_ended(ServerStream& stream, bool useful) noexcept;
 
@@ -62,6 +63,7 @@ class ServerSession final : public Session, public Pump {
   base::Endpoint client_, local_;
   ConnectionTimes times_;  // until the first request has taken them
   std::string client_text_;
+  UsualFields usual_;
   SnapshotPtr snapshot_;
   FrameGate gate_;
 

@@ -296,6 +296,16 @@ TEST(FrameTest, ARecentFrameIsUsedAgainForItsSizeClassOnly) {
   void* large = detail::allocate_frame(100'000);
   detail::free_frame(large, 100'000);
 }
+
+TEST(FrameTest, what_nobody_takes_for_a_while_is_given_back) {
+  while (detail::trim_frames()) {
+  }
+  void* two[] = {detail::allocate_frame(200), detail::allocate_frame(200)};
+  for (void* frame : two) detail::free_frame(frame, 200);
+  EXPECT_TRUE(detail::trim_frames()) << "they were in use until now";
+  EXPECT_TRUE(detail::trim_frames()) << "one of the two stays";
+  EXPECT_FALSE(detail::trim_frames());
+}
 #endif
 
 }  // namespace

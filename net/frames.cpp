@@ -1,6 +1,7 @@
-#include "net/task.hpp"
+#include "net/frames.hpp"
 
 #include <array>
+#include <cstdint>
 #include <new>
 
 #if defined(__has_feature)
@@ -18,13 +19,13 @@ namespace genkan::net::detail {
 
 void* allocate_frame(std::size_t size) { return ::operator new(size); }
 void free_frame(void* frame, std::size_t) noexcept { ::operator delete(frame); }
+bool trim_frames() noexcept { return false; }
 
 #else
 
 namespace {
 
 constexpr std::size_t kStep = 64, kClasses = 64;  // frames over 4 KiB go to the heap
-constexpr std::size_t kKeep = 128 * 1024;         // bytes of frames kept per class
 
 struct Node {
   Node* next;
@@ -32,7 +33,8 @@ struct Node {
 
 struct FreeList {
   std::array<Node*, kClasses> head{};
-  std::array<std::size_t, kClasses> count{};
+  std::array<std::uint32_t, kClasses> count{};
+  std::array<std::uint32_t, kClasses> least{};  // of count since the last trim
   ~FreeList() {
     for (Node* node : head) {
       while (node) {
@@ -53,7 +55,7 @@ void* allocate_frame(std::size_t size) {
   if (index >= kClasses) return ::operator new(size);
   if (Node* node = free_list.head[index]) {
     free_list.head[index] = node->next;
-    --free_list.count[index];
+    if (--free_list.count[index] < free_list.least[index]) free_list.least[index] = free_list.count[index];
     return node;
   }
   return ::operator new((index + 1) * kStep);
@@ -61,7 +63,7 @@ void* allocate_frame(std::size_t size) {
 
 void free_frame(void* frame, std::size_t size) noexcept {
   const std::size_t index = (size - 1) / kStep;
-  if (index >= kClasses || free_list.count[index] * (index + 1) * kStep >= kKeep) {
+  if (index >= kClasses || free_list.count[index] * (index + 1) * kStep >= kKeepFrames) {
     ::operator delete(frame);
     return;
   }
@@ -69,6 +71,22 @@ void free_frame(void* frame, std::size_t size) noexcept {
   node->next = free_list.head[index];
   free_list.head[index] = node;
   ++free_list.count[index];
+}
+
+bool trim_frames() noexcept {
+  bool left = false;
+  for (std::size_t index = 0; index < kClasses; ++index) {
+    std::uint32_t& count = free_list.count[index];
+    for (std::uint32_t n = (free_list.least[index] + 1) / 2; n > 0; --n) {
+      Node* node = free_list.head[index];
+      free_list.head[index] = node->next;
+      --count;
+      ::operator delete(node);
+    }
+    free_list.least[index] = count;
+    left = left || count > 0;
+  }
+  return left;
 }
 
 #endif
