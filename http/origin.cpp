@@ -202,6 +202,8 @@ std::unique_ptr<OriginConnection> OriginPool::take_idle(const OriginTo& to, bool
   while (!list.empty()) {
     auto connection = std::move(list.back());
     list.pop_back();
+    // The next one is wanted soon, where many requests come at once, and it may have idled for long.
+    if (!list.empty()) __builtin_prefetch(&list.back()->transport(), 1);
     if (!to.preface.empty()) --private_idle_;
     if (connection->reusable() && (!sure || connection->still_open())) return connection;
   }

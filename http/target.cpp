@@ -22,6 +22,14 @@ constexpr bool unreserved(char c) noexcept {
   return alpha(c) || digit(c) || c == '-' || c == '.' || c == '_' || c == '~';
 }
 constexpr bool sub_delim(char c) noexcept { return std::string_view("!$&'()*+,;=").find(c) != std::string_view::npos; }
+constexpr auto kNameChars = [] {
+  std::array<bool, 256> table{};
+  for (int c = 0; c < 256; ++c) {
+    const auto as_char = static_cast<char>(c);
+    table[static_cast<std::size_t>(c)] = unreserved(as_char) || sub_delim(as_char);
+  }
+  return table;
+}();
 
 // Is there anything that normalising could change or refuse?
 bool looks_normal(std::string_view path) noexcept {
@@ -181,7 +189,7 @@ Result<Authority> parse_authority(std::string_view text) {
           return Errc::malformed;
         const int octet = hex_value(text[end + 1]) * 16 + hex_value(text[end + 2]);
         if (octet < 0x20 || octet == 0x7f) return Errc::malformed;  // whoever decodes it would find the name's end
-      } else if (!unreserved(c) && !sub_delim(c)) {
+      } else if (!kNameChars[static_cast<unsigned char>(c)]) {
         return Errc::malformed;
       }
     }

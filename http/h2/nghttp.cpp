@@ -81,9 +81,13 @@ std::uint32_t error_code_of(int error) noexcept {
   }
 }
 
-void Block::add(std::string_view name, std::string_view value, std::uint8_t flags) {
+void Block::add(std::string_view name, std::string_view value) {
   const char* bad = base::find_line_byte(value.data(), value.data() + value.size());
-  value = value.substr(0, static_cast<std::size_t>(bad - value.data()));
+  add(name, value.substr(0, static_cast<std::size_t>(bad - value.data())), NGHTTP2_NV_FLAG_NO_COPY_NAME);
+}
+
+// Values of Fields hold nothing that could end a field: whoever fills those sees to it.
+void Block::add(std::string_view name, std::string_view value, std::uint8_t flags) {
   const auto bytes = [](std::string_view text) {
     return reinterpret_cast<std::uint8_t*>(const_cast<char*>(text.data()));
   };

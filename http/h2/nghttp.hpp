@@ -48,7 +48,7 @@ class Block {
  public:
   void clear() noexcept { fields_.clear(); }
   // `name` is in lower case and stays: a literal.
-  void add(std::string_view name, std::string_view value) { add(name, value, NGHTTP2_NV_FLAG_NO_COPY_NAME); }
+  void add(std::string_view name, std::string_view value);
   // All but what belongs to one HTTP/1 connection only (RFC 9113 8.2.2), and Content-Length, which the caller decides.
   void add(const Fields& fields, bool with_length);
   void add_trailers(const Fields& fields);  // without those that may not be trailers

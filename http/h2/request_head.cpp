@@ -8,7 +8,7 @@
 namespace genkan::http::h2 {
 namespace {
 
-constexpr std::size_t kUsualText = 512, kUsualFields = 16;  // room that most requests need no more than
+constexpr std::size_t kUsualText = 511, kUsualFields = 16;  // room that most requests need no more than
 
 }  // namespace
 

@@ -18,8 +18,8 @@ constexpr std::string_view kMethods = "GET, HEAD, POST, PUT, DELETE, PATCH, OPTI
 int ServerStream::begin() {
   Request& r = request_;
   head_held_.set(head_.bytes());
-  r.started = Clock::now();
-  r.started_wall = WallClock::now();
+  r.started = session_.loop().now();  // when its bytes were there: waiting for others in the same round counts
+  r.started_wall = session_.loop().wall();
   r.head_time = r.started - began_;
   r.protocol = "HTTP/2.0";
   r.client = &session_.client();

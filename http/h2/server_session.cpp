@@ -285,7 +285,9 @@ bool ServerSession::begin_stream(std::int32_t id) {
   return true;
 }
 
+// The fields of a head come one after the other.
 ServerStream* ServerSession::find(std::int32_t id) noexcept {
+  if (!opening_.empty() && opening_.back()->id() == id) return opening_.back().get();
   return static_cast<ServerStream*>(nghttp2_session_get_stream_user_data(nghttp_.get(), id));
 }
 

@@ -139,7 +139,7 @@ net::Task<void> ServerStream::serve(std::unique_ptr<ServerStream> self) {
     } else {
       co_await s.answer(std::move(response), outcome);
     }
-    co_await s.stop_upload();
+    if (s.fetching_) co_await s.stop_upload();
   }
   s.end_stream(outcome);
   s.session_.stream_ended(s, outcome.complete && outcome.status < 400);  // who only earns errors earns no more of them
