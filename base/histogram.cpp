@@ -54,6 +54,14 @@ void Histogram::record(Duration d) noexcept {
   }
 }
 
+void Histogram::prefetch(Duration d) const noexcept {
+  const auto* slot = slots_[static_cast<std::size_t>(this_slot)].load(std::memory_order_relaxed);
+  if (!slot) return;
+  const auto us = std::max<std::int64_t>(0, std::chrono::duration_cast<std::chrono::microseconds>(d).count());
+  base::prefetch(&slot->counts[bucket_of(static_cast<std::uint64_t>(us))]);
+  base::prefetch(&slot->nanoseconds);
+}
+
 Histogram::Snapshot Histogram::snapshot() const noexcept {
   Snapshot out;
   for (const auto& place : slots_) {

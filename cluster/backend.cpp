@@ -289,9 +289,21 @@ bool Backend::take_trial(Time now) noexcept {
                                               std::memory_order_acq_rel);
 }
 
+void Backend::prefetch() const noexcept {
+  for (const char* at = reinterpret_cast<const char*>(this); at <= reinterpret_cast<const char*>(&level_); at += 64) {
+    base::prefetch(at);
+  }
+}
+
+void Backend::prefetch_outcome() const noexcept {
+  outcomes_[static_cast<std::size_t>(Outcome::ok)]->prefetch();
+  latency_.prefetch(std::chrono::microseconds(ewma_us()));
+}
+
 void Backend::begin() noexcept {
   inflight_.fetch_add(1, kRelaxed);
   started_.fetch_add(1, kRelaxed);
+  latency_.prefetch();
 }
 
 void Backend::finish(Outcome outcome, Duration latency, bool may_eject, Time now) {

@@ -94,6 +94,8 @@ class Backend {
   void on_figures(const Figures& figures, bool draining, Time now);
 
   // Workers, through Pool::pick and InFlight.
+  void prefetch() const noexcept;          // it will be chosen soon
+  void prefetch_outcome() const noexcept;  // a request at it ends soon
   void begin() noexcept;
   void finish(Outcome outcome, Duration latency, bool may_eject, Time now);
   // A half-open backend serves one request at a time; a trial that takes longer than kTrialFor (a WebSocket, say) does

@@ -132,7 +132,7 @@ Pool::Turn& Pool::turn() {
   auto& mine = turns_[static_cast<std::size_t>(base::this_slot)];
   if (!mine) {
     mine = std::make_unique<Turn>(backends_.size(), base::random_u64());
-    mine->at = static_cast<std::size_t>(std::max(0, base::this_slot - 1));
+    if (!round_.empty()) mine->at = static_cast<std::size_t>(std::max(0, base::this_slot - 1)) % round_.size();
     // Workers start at different places, or the first backend would get the first request of each of them.
     Candidates all;
     for (std::uint32_t i = 0; i < backends_.size() && i < kListed; ++i) {
@@ -173,7 +173,9 @@ bool Pool::eased(const Backend& b, Random& random, Time now) const noexcept {
 }
 
 Backend* Pool::by_turn(Turn& t, std::span<const Backend* const> tried, Time now, bool& full) const {
-  auto& b = *backends_[round_[t.at++ % round_.size()]];
+  auto& b = *backends_[round_[t.at]];
+  if (++t.at >= round_.size()) t.at = 0;
+  backends_[round_[t.at]]->prefetch();
   if (takes(b, tried, now, full) && eased(b, t.random, now)) return &b;
   return by_draw(t, tried, now, full);  // its turns go to all others alike, and not to the next one
 }

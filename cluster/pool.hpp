@@ -38,6 +38,9 @@ class InFlight {
 
   Backend* backend() const noexcept { return backend_; }
   explicit operator bool() const noexcept { return backend_ != nullptr; }
+  void finishes_soon() const noexcept {
+    if (backend_) backend_->prefetch_outcome();
+  }
   // Once; later calls do nothing. An empty one does not even ask for the time: there are ten of them in a request.
   void finish(Outcome outcome) noexcept {
     if (backend_) finish(outcome, Clock::now());

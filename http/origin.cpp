@@ -1,5 +1,6 @@
 #include "http/origin.hpp"
 
+#include "base/prefetch.hpp"
 #include "http/h1/origin_connection.hpp"
 #include "http/h2/origin_session.hpp"
 #include "http/h2/origin_stream.hpp"
@@ -26,6 +27,7 @@ struct OriginPool::Sweeper final : net::Timer {
 namespace {
 
 constexpr std::size_t kMaxPrivate = 4096;  // unused connections that serve one client each
+constexpr std::size_t kMaxHeads = 256;     // kept for the next answers
 
 }  // namespace
 
@@ -64,7 +66,7 @@ net::Task<OriginPool::Answer> OriginPool::exchange_h1(std::unique_ptr<OriginConn
     auto transport = co_await open(to, limits, answer.failure);
     request.connect_time += loop_.now() - began;
     if (!transport || client_left(request, answer.failure)) co_return std::move(answer);
-    connection = std::make_unique<OriginConnection>(*this, to, std::move(transport));
+    connection = std::make_unique<OriginConnection>(*this, shelf(to), std::move(transport));
   }
   connection->begin(request, limits);
   bool ok = false;
@@ -149,7 +151,7 @@ net::Task<OriginPool::Answer> OriginPool::exchange_h2(Request& request, OriginTo
     if (h2) {
       session = add_h2(std::move(transport), to, limits);
     } else {
-      single = std::make_unique<OriginConnection>(*this, to, std::move(transport));
+      single = std::make_unique<OriginConnection>(*this, shelf(to), std::move(transport));
     }
   }
   if (single) {
@@ -193,17 +195,58 @@ void OriginPool::retire() {
   for (h2::OriginSession* session : h2_) session->retire();
 }
 
+OriginPool::Shelf::~Shelf() {
+  while (top) take_top(*this);
+}
+
+OriginPool::Shelf& OriginPool::shelf(const OriginTo& to) {
+  auto found = shelves_.find(to);
+  if (found == shelves_.end()) found = shelves_.insert(std::make_unique<Shelf>(to)).first;
+  if (!sweeper_->armed()) loop_.wheel().arm(*sweeper_, loop_.now() + std::chrono::seconds(1));
+  return **found;
+}
+
+std::unique_ptr<OriginConnection> OriginPool::take_top(Shelf& shelf) noexcept {
+  std::unique_ptr<OriginConnection> connection(shelf.top);
+  shelf.top = std::exchange(connection->below, nullptr);
+  --shelf.unused;
+  return connection;
+}
+
+void OriginPool::clear(Shelf& shelf, Time now) noexcept {
+  for (OriginConnection** at = &shelf.top; *at;) {
+    if ((*at)->reusable() && now - (*at)->idle_since < (*at)->idle_timeout) {
+      at = &(*at)->below;
+      continue;
+    }
+    const std::unique_ptr<OriginConnection> gone(*at);
+    *at = gone->below;
+    --shelf.unused;
+  }
+}
+
+std::unique_ptr<ResponseHead> OriginPool::take_head() {
+  if (heads_.empty()) return std::make_unique<ResponseHead>();
+  auto head = std::move(heads_.back());
+  heads_.pop_back();
+  return head;
+}
+
+void OriginPool::give_head(std::unique_ptr<ResponseHead> head) {
+  if (heads_.size() < kMaxHeads) heads_.push_back(std::move(head));
+}
+
 // The last used first: the others may idle out. `sure`: what can't be repeated asks the kernel first whether the origin
 // has closed meanwhile.
 std::unique_ptr<OriginConnection> OriginPool::take_idle(const OriginTo& to, bool sure) {
-  const auto found = idle_.find(to);
-  if (found == idle_.end()) return nullptr;
-  auto& list = found->second;
-  while (!list.empty()) {
-    auto connection = std::move(list.back());
-    list.pop_back();
+  const auto found = shelves_.find(to);
+  if (found == shelves_.end()) return nullptr;
+  Shelf& shelf = **found;
+  while (shelf.top) {
+    base::prefetch_all(*shelf.top);
+    auto connection = take_top(shelf);
     // The next one is wanted soon, where many requests come at once, and it may have idled for long.
-    if (!list.empty()) __builtin_prefetch(&list.back()->transport(), 1);
+    if (shelf.top) __builtin_prefetch(&shelf.top->transport(), 1);
     if (!to.preface.empty()) --private_idle_;
     if (connection->reusable() && (!sure || connection->still_open())) return connection;
   }
@@ -211,14 +254,15 @@ std::unique_ptr<OriginConnection> OriginPool::take_idle(const OriginTo& to, bool
 }
 
 void OriginPool::give_back(std::unique_ptr<OriginConnection> connection) {
-  const bool of_one_client = !connection->to().preface.empty();
+  Shelf& shelf = connection->shelf();
+  const bool of_one_client = !shelf.to.preface.empty();
   if (of_one_client && private_idle_ >= kMaxPrivate) return;
-  auto& list = idle_[connection->to()];
-  if (list.size() >= connection->idle_limit) return;
+  if (shelf.unused >= connection->idle_limit) return;
   if (of_one_client) ++private_idle_;
   connection->idle_since = loop_.now();
-  list.push_back(std::move(connection));
-  if (!sweeper_->armed()) loop_.wheel().arm(*sweeper_, loop_.now() + std::chrono::seconds(1));
+  connection->below = shelf.top;
+  shelf.top = connection.release();
+  ++shelf.unused;
 }
 
 void OriginPool::dispose(OriginConnection& connection) noexcept { std::unique_ptr<OriginConnection> gone(&connection); }
@@ -226,25 +270,24 @@ void OriginPool::dispose(OriginConnection& connection) noexcept { std::unique_pt
 void OriginPool::sweep() {
   const Time now = loop_.now();
   private_idle_ = 0;
-  for (auto entry = idle_.begin(); entry != idle_.end();) {
-    auto& list = entry->second;
-    std::erase_if(list, [&](const std::unique_ptr<OriginConnection>& c) {
-      return now - c->idle_since >= c->idle_timeout || !c->reusable();
-    });
-    if (!entry->first.preface.empty()) private_idle_ += list.size();
-    entry = list.empty() ? idle_.erase(entry) : std::next(entry);
+  for (const auto& shelf : shelves_) {
+    clear(*shelf, now);
+    if (!shelf->to.preface.empty()) private_idle_ += shelf->unused;
   }
-  if (!idle_.empty()) loop_.wheel().arm(*sweeper_, now + std::chrono::seconds(1));
+  boost::unordered::erase_if(shelves_, [](const auto& shelf) { return shelf->connections == 0; });
+  if (!shelves_.empty()) loop_.wheel().arm(*sweeper_, now + std::chrono::seconds(1));
 }
 
 std::size_t OriginPool::idle() const noexcept {
   std::size_t n = 0;
-  for (const auto& [to, list] : idle_) n += list.size();
+  for (const auto& shelf : shelves_) n += shelf->unused;
   return n;
 }
 
 void OriginPool::close_idle() {
-  idle_.clear();
+  for (const auto& shelf : shelves_) {
+    while (shelf->top) take_top(*shelf);
+  }
   private_idle_ = 0;
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <boost/unordered/unordered_flat_set.hpp>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -105,6 +106,33 @@ class OriginPool {
     bool spoken = false, h2 = false;  // settled by ALPN: how
     std::size_t warming = 0;
   };
+  // The connections to one place that nobody uses.
+  struct Shelf {
+    explicit Shelf(OriginTo place) : to(std::move(place)) {}
+    ~Shelf();
+    Shelf(const Shelf&) = delete;
+    const OriginTo to;
+    OriginConnection* top = nullptr;  // owned; the last used, which knows the one before it
+    std::size_t unused = 0;
+    std::size_t connections = 0;  // those in use too: they come back here
+  };
+  struct Hash {
+    using is_transparent = void;
+    std::size_t operator()(const OriginTo& to) const noexcept;
+    std::size_t operator()(const std::unique_ptr<Shelf>& shelf) const noexcept { return (*this)(shelf->to); }
+  };
+  struct Same {
+    using is_transparent = void;
+    static const OriginTo& to(const OriginTo& to) noexcept { return to; }
+    static const OriginTo& to(const std::unique_ptr<Shelf>& shelf) noexcept { return shelf->to; }
+    bool operator()(const auto& a, const auto& b) const noexcept { return to(a) == to(b); }
+  };
+  Shelf& shelf(const OriginTo& to);
+  static std::unique_ptr<OriginConnection> take_top(Shelf& shelf) noexcept;
+  // Closes the unused ones whose time is over at `now`, and those that their backend has ended.
+  static void clear(Shelf& shelf, Time now) noexcept;
+  std::unique_ptr<ResponseHead> take_head();
+  void give_head(std::unique_ptr<ResponseHead> head);
   std::unique_ptr<OriginConnection> take_idle(const OriginTo& to, bool sure);
   void give_back(std::unique_ptr<OriginConnection> connection);
   void dispose(OriginConnection& connection) noexcept;
@@ -126,11 +154,11 @@ class OriginPool {
   void forget(h2::OriginSession& session);
   Known& known(const OriginTo& to);
 
-  struct Hash {
-    std::size_t operator()(const OriginTo& to) const noexcept;
-  };
   net::Loop& loop_;
-  std::unordered_map<OriginTo, std::vector<std::unique_ptr<OriginConnection>>, Hash> idle_;  // last used at the back
+  // One look into a table finds a place among thousands, and the rest of what is kept of it follows from there.
+  boost::unordered_flat_set<std::unique_ptr<Shelf>, Hash, Same> shelves_;
+  std::vector<std::unique_ptr<ResponseHead>>
+      heads_;                     // for the next answers: those of the last ones, still in the caches
   std::size_t private_idle_ = 0;  // those of one client alone
   std::unordered_map<OriginTo, Known, Hash> known_;
   std::unique_ptr<Sweeper> sweeper_;

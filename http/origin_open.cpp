@@ -100,9 +100,9 @@ void OriginPool::warm(const OriginTo& to, const OriginLimits& limits, std::size_
   if (shared) {
     count = 1;
     there = find_h2(to) || find_opening(to) ? 1 : 0;
-  } else if (const auto found = idle_.find(to); found != idle_.end()) {
-    std::erase_if(found->second, [](const auto& connection) { return !connection->reusable(); });
-    there = found->second.size();
+  } else if (const auto found = shelves_.find(to); found != shelves_.end()) {
+    clear(**found, loop_.now());
+    there = (*found)->unused;
   }
   if (limits.settle && !backend.spoken) count = 1;  // the first settles it
   while (there + backend.warming < count && backend.warming < kWarmAtOnce) {
@@ -127,7 +127,7 @@ net::Task<void> OriginPool::warm_one(OriginTo to, OriginLimits limits) {
     add_h2(std::move(transport), std::move(to), limits);
     co_return;
   }
-  auto connection = std::make_unique<OriginConnection>(*this, std::move(to), std::move(transport));
+  auto connection = std::make_unique<OriginConnection>(*this, shelf(to), std::move(transport));
   connection->idle_timeout = limits.idle_timeout;
   connection->idle_limit = limits.idle_connections;
   give_back(std::move(connection));

@@ -27,6 +27,7 @@ class OpenSslStream : public TlsStream {
   ssize_t write(Socket& socket, const char* data, std::size_t size, TlsWant& want, Error& error) noexcept override;
   bool handshake(Socket& socket, TlsWant& want, Error& error) noexcept override;
   void close_notify(Socket& socket) noexcept override;
+  void more_follows() noexcept override { more_follows_ = true; }
 
   bool pending() const noexcept override { return ::SSL_has_pending(ssl_) == 1; }
   std::string_view server_name() const noexcept override { return server_name_; }
@@ -34,6 +35,10 @@ class OpenSslStream : public TlsStream {
   std::string_view version() const noexcept override { return ::SSL_get_version(ssl_); }
   std::string_view cipher() const noexcept override { return ::SSL_get_cipher_name(ssl_); }
   bool resumed() const noexcept override { return ::SSL_session_reused(ssl_) == 1; }
+
+  // For the BIO.
+  ssize_t receive(char* data, std::size_t size) noexcept { return socket_->receive(data, size); }
+  ssize_t send(const char* data, std::size_t size) noexcept;
 
  protected:
   void attach(Socket& socket) noexcept;  // before every call into OpenSSL
@@ -45,7 +50,13 @@ class OpenSslStream : public TlsStream {
   std::string server_name_;
 
  private:
+  static constexpr std::size_t kMaxHeld = 4 * 1024;
+
   ::BIO* bio_ = nullptr;
+  Socket* socket_ = nullptr;
+  std::string held_;           // a short record that leaves with the next one
+  bool more_follows_ = false;  // the next write has another one behind it
+  bool holds_ = false;         // that write is under way
 };
 
 std::string openssl_error();  // the last one that waits, for people; clears them

@@ -33,6 +33,8 @@ class TlsStream {
   // n > 0; 0: the peer ended the stream with close_notify; -1: `want` says what to wait for, or `error` is set.
   virtual ssize_t read(Socket& socket, char* data, std::size_t size, TlsWant& want, Error& error) noexcept = 0;
   virtual ssize_t write(Socket& socket, const char* data, std::size_t size, TlsWant& want, Error& error) noexcept = 0;
+  // Says of the next write that another one follows at once: what it makes may be sent together with that.
+  virtual void more_follows() noexcept {}
   virtual bool handshake(Socket& socket, TlsWant& want, Error& error) noexcept = 0;  // true: done
   virtual void close_notify(Socket& socket) noexcept = 0;
   virtual bool pending() const noexcept = 0;  // decrypted or buffered bytes wait inside

@@ -220,19 +220,23 @@ bool Transport::SendFile::attempt() noexcept {
   return true;
 }
 
-// One record for a head and a small body: they are joined when both fit.
+// Head and body share a record where that makes one less; else the copy is not worth it. All of them leave together.
 bool Transport::Write::attempt_tls() noexcept {
   constexpr std::size_t kRecord = 16 * 1024;
+  constexpr auto records = [](std::size_t size) { return (size + kRecord - 1) / kRecord; };
   Transport& t = transport_;
   std::array<char, kRecord> joined;
   while (!head_.empty() || !body_.empty()) {
+    const std::size_t all = head_.size() + body_.size();
     std::string_view next = head_.empty() ? body_ : head_;
-    if (!head_.empty() && !body_.empty() && head_.size() < kRecord) {
+    if (!head_.empty() && head_.size() < kRecord && records(all) < records(head_.size()) + records(body_.size())) {
       const std::size_t more = std::min(body_.size(), kRecord - head_.size());
       std::memcpy(joined.data(), head_.data(), head_.size());
       std::memcpy(joined.data() + head_.size(), body_.data(), more);
       next = {joined.data(), head_.size() + more};
     }
+    next = next.substr(0, kRecord);
+    if (next.size() < all) t.tls_->more_follows();
     TlsWant want = TlsWant::nothing;
     const ssize_t n = t.tls_->write(t.socket_, next.data(), next.size(), want, error_);
     if (n < 0) {

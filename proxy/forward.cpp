@@ -233,6 +233,7 @@ net::Task<Result<http::Response>> Forward::serve(http::Request& r) {
                          status_is_retried(r, *answer.response.head, pool, before);
       if (!again) {
         r.backend_time = r.loop.now() - r.started;
+        choice.flight.finishes_soon();
         Flight flight{present ? present : pool_, line, std::move(choice.flight), r.started};
         r.attachment.emplace(std::move(flight));
         http::ResponseHead& head = *answer.response.head;

@@ -20,15 +20,20 @@ bool expects_content(Method m) noexcept { return m == Method::post || m == Metho
 
 }  // namespace
 
-OriginConnection::OriginConnection(OriginPool& pool, OriginTo to, std::unique_ptr<net::Transport> transport)
-    : pool_(pool), to_(std::move(to)), transport_(std::move(transport)), reader_(*transport_) {}
+OriginConnection::OriginConnection(OriginPool& pool, OriginPool::Shelf& shelf,
+                                   std::unique_ptr<net::Transport> transport)
+    : pool_(pool), shelf_(shelf), transport_(std::move(transport)), reader_(*transport_) {
+  ++shelf_.connections;
+}
 
 OriginConnection::~OriginConnection() {
   if (request_ && request_->informer) request_->informer->on_gone(nullptr);
+  --shelf_.connections;
 }
 
 void OriginConnection::begin(Request& request, const OriginLimits& limits) {
   request_ = &request;
+  if (!head_) head_ = pool_.take_head();
   limits_ = limits;
   upload_error_ = {};
   interims_ = 0;
@@ -301,7 +306,7 @@ net::Task<bool> OriginConnection::receive(OriginFailure& failure) {
     const Step step = take_head(*head, failure);
     if (step != Step::interim) co_return step == Step::done;
     if (request_->informer) {
-      const auto informed = co_await request_->informer->inform(head_);
+      const auto informed = co_await request_->informer->inform(*head_);
       after_interim(informed, failure);
     } else {
       after_interim({}, failure);
@@ -311,19 +316,19 @@ net::Task<bool> OriginConnection::receive(OriginFailure& failure) {
 
 OriginConnection::Step OriginConnection::take_head(std::string_view head, OriginFailure& failure) {
   h1::StatusLine line;
-  head_.fields.clear(head.data());
-  const bool parsed = h1::parse_response(head, line, head_.fields) == h1::HeadError::none;
+  head_->fields.clear(head.data());
+  const bool parsed = h1::parse_response(head, line, head_->fields) == h1::HeadError::none;
   h1::Framing framing;
   if (!parsed || line.status < 100 || line.status > 599 || (line.status == 101 && !accepts_switch(line)) ||
-      !h1::response_framing(head_.fields, line.status, line.minor_version, request_->method, framing)) {
+      !h1::response_framing(head_->fields, line.status, line.minor_version, request_->method, framing)) {
     fail(failure, Stage::head, Errc::malformed);
     return Step::failed;
   }
-  head_.status = line.status;
-  head_.reason = line.reason;
-  head_.minor_version = line.minor_version;
-  const bool keeps = h1::keeps_alive(head_.fields, line.minor_version);
-  h1::remove_hop_by_hop(head_.fields);
+  head_->status = line.status;
+  head_->reason = line.reason;
+  head_->minor_version = line.minor_version;
+  const bool keeps = h1::keeps_alive(head_->fields, line.minor_version);
+  h1::remove_hop_by_hop(head_->fields);
   if (line.status == 101) {
     begin_tunnel();
     return Step::done;
@@ -345,8 +350,8 @@ OriginConnection::Step OriginConnection::take_head(std::string_view head, Origin
 bool OriginConnection::accepts_switch(const h1::StatusLine& line) const {
   if (request_->upgrade.empty() || !request_->tunnel || line.minor_version == 0) return false;
   bool same = false;
-  head_.fields.each_element(FieldId::upgrade,
-                            [&](std::string_view e) { same = same || base::iequals(e, request_->upgrade); });
+  head_->fields.each_element(FieldId::upgrade,
+                             [&](std::string_view e) { same = same || base::iequals(e, request_->upgrade); });
   return same;
 }
 
@@ -375,7 +380,7 @@ void OriginConnection::on_tunnel_idle() noexcept {
 
 void OriginConnection::after_interim(const Result<void>& informed, OriginFailure& failure) {
   clients_fault_ = clients_fault_ || !informed;
-  if (head_.status == 100 && await_continue_) {
+  if (head_->status == 100 && await_continue_) {
     failure.content_lost = true;
     start_upload();
   }
@@ -423,6 +428,7 @@ void OriginConnection::release() noexcept {
   const bool whole = keep_ && !upload_error_ && reader_.body_done() && !reader_.has_buffered();
   if (whole && reusable()) {
     reader_.trim();
+    pool_.give_head(std::move(head_));
     pool_.give_back(std::unique_ptr<OriginConnection>(this));
   } else {
     pool_.dispose(*this);

@@ -17,7 +17,7 @@ namespace genkan::http {
 
 class OriginConnection final : public Body, private Informer::GoneListener {
  public:
-  OriginConnection(OriginPool& pool, OriginTo to, std::unique_ptr<net::Transport> transport);
+  OriginConnection(OriginPool& pool, OriginPool::Shelf& shelf, std::unique_ptr<net::Transport> transport);
   ~OriginConnection() override;
 
   void begin(Request& request, const OriginLimits& limits);
@@ -29,7 +29,7 @@ class OriginConnection final : public Body, private Informer::GoneListener {
                        OriginFailure& failure);
   net::Task<bool> receive(OriginFailure& failure);
   net::Transport& transport() noexcept { return *transport_; }
-  ResponseHead* head() noexcept { return &head_; }
+  ResponseHead* head() noexcept { return head_.get(); }
 
   // Body: the answer's content.
   bool poll(Result<Chunk>& out) override {
@@ -50,7 +50,8 @@ class OriginConnection final : public Body, private Informer::GoneListener {
   Time idle_since{};
   Duration idle_timeout{};
   std::size_t idle_limit = 0;
-  const OriginTo& to() const noexcept { return to_; }
+  OriginConnection* below = nullptr;  // on the shelf, while nobody uses it
+  OriginPool::Shelf& shelf() const noexcept { return shelf_; }
 
  private:
   enum class Step { interim, done, failed };
@@ -69,10 +70,10 @@ class OriginConnection final : public Body, private Informer::GoneListener {
   bool fail(OriginFailure& failure, OriginFailure::Stage stage, Error error) noexcept;
 
   OriginPool& pool_;
-  OriginTo to_;
+  OriginPool::Shelf& shelf_;
   std::unique_ptr<net::Transport> transport_;
   h1::Reader reader_;
-  ResponseHead head_;
+  std::unique_ptr<ResponseHead> head_;  // while it is used
   Request* request_ = nullptr;
   OriginLimits limits_;
   Error upload_error_;

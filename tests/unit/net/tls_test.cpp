@@ -133,15 +133,17 @@ TEST_F(TlsTest, AHeadAndALargeBodyArriveInOrder) {
     CO_REQUIRE(!shaken.at_client && !shaken.at_server);
     Received got;
     spawn(l, read_all(*p.a, got));
-    const std::string body = pattern(500'000, 9);
-    for (const std::size_t head_size : {0u, 1u, 300u, 16'383u, 16'384u, 40'000u}) {
-      const std::string head = pattern(head_size, 8);
-      got.data.clear();
-      const auto w = co_await p.b->write(head, body);
-      EXPECT_TRUE(w);
-      auto came = until(l, [&] { return got.data.size() >= head.size() + body.size(); });
-      co_await came;
-      EXPECT_TRUE(got.data == head + body) << head_size;
+    for (const std::size_t body_size : {500'000u, 16'384u, 491'520u}) {  // the latter two are whole records
+      const std::string body = pattern(body_size, 9);
+      for (const std::size_t head_size : {0u, 1u, 300u, 5'000u, 16'383u, 16'384u, 40'000u}) {
+        const std::string head = pattern(head_size, 8);
+        got.data.clear();
+        const auto w = co_await p.b->write(head, body);
+        EXPECT_TRUE(w);
+        auto came = until(l, [&] { return got.data.size() >= head.size() + body.size(); });
+        co_await came;
+        EXPECT_TRUE(got.data == head + body) << head_size << " and " << body_size;
+      }
     }
     p.b->shutdown_write();
     auto over = until(l, [&] { return got.done; });
