@@ -5,9 +5,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
-#include <cstring>
 
 namespace genkan::net {
 namespace {
@@ -45,8 +43,7 @@ void Socket::push_back(std::string_view bytes) {
 
 ssize_t Socket::receive(char* data, std::size_t size) noexcept {
   if (pushed_back) {
-    const std::size_t n = std::min(size, pushed_back->size());
-    std::memcpy(data, pushed_back->data(), n);
+    const std::size_t n = pushed_back->copy(data, size);
     pushed_back->erase(0, n);
     if (pushed_back->empty()) pushed_back.reset();
     return static_cast<ssize_t>(n);

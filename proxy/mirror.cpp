@@ -37,7 +37,7 @@ class MirrorLayer::Tee final : public http::Body {
   net::Task<Result<http::Chunk>> fetch() override {
     auto chunk = co_await inner_.fetch();
     note(chunk);
-    co_return std::move(chunk);
+    co_return chunk;
   }
   std::optional<std::uint64_t> length() const override { return inner_.length(); }
   const http::Fields* trailers() const override { return inner_.trailers(); }

@@ -4,16 +4,19 @@ The two corpora (http_corpus_*.py) are tables of Request and Answer. Judge runs 
 a client address (127.64.x.y) of its own, so that rows run side by side and no octet can be laid at another row's door. Whatever
 a row says: all that a backend gets and all that a client gets must be well-formed, and no connection may be out of step.
 """
+import array
+import fcntl
 import re
 import selectors
 import socket
 import struct
+import termios
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from harness import SLOW
+from harness import SLOW, wait_until
 
 TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 LINE = re.compile(rb"(" + TOKEN + rb") ([\x21-\x7e]+) (HTTP/1\.[01])\Z")
@@ -268,15 +271,23 @@ def pieces(data, size):
     return [data[at:at + size] for at in range(0, len(data), size)]
 
 
+def arrived(connection):
+    """Whether the other end has acknowledged everything, or is gone."""
+    waiting = array.array("i", [0])
+    fcntl.ioctl(connection, termios.TIOCOUTQ, waiting)
+    return waiting[0] == 0 or connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] == 7  # TCP_CLOSE
+
+
 class Backends:
     """One listening socket for each row; what comes is kept in got[row]: whole requests, faults, unfinished octets."""
 
     def __init__(self, rows, size=0):
         self.size = size
-        self.rows, self.ports, self.got, self.count = rows, [], [[] for _ in rows], 0
+        self.rows, self.ports, self.got = rows, [], [[] for _ in rows]
         self.faults = [[] for _ in rows]
         self.rests = [[] for _ in rows]
         self.connections = [0 for _ in rows]
+        self.saying = [0 for _ in rows]  # scripts of the row that run
         self.open, self.lock, self.stopped = set(), threading.Lock(), False
         self.selector = selectors.DefaultSelector()
         for number in range(len(rows)):
@@ -300,6 +311,7 @@ class Backends:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         wire = Wire(connection)
         row = self.rows[number]
+        in_script = False
         try:
             while True:
                 start = len(wire.seen) - len(wire.buffer)
@@ -307,7 +319,9 @@ class Backends:
                     while b"\r\n\r\n" not in wire.buffer:
                         wire.more()
                     if b" /bad" in wire.buffer.split(b"\r\n")[0]:
+                        in_script = self.note(number, 1)
                         self.script(connection, row.send, wire)
+                        in_script = self.note(number, -1)
                         continue
                 message = wire.request(lambda head: self.invite(connection, row, head))
                 message.connection = which
@@ -315,7 +329,9 @@ class Backends:
                     self.got[number].append(message)
                     place = len(self.got[number])
                 if isinstance(row, Answer) and message.first.split(b" ")[1].startswith(b"/bad"):
+                    in_script = self.note(number, 1)
                     self.script(connection, row.send, wire)
+                    in_script = self.note(number, -1)
                 elif isinstance(row, Request) and row.answer is not None and place == 1:
                     connection.sendall(row.answer)
                 else:
@@ -325,12 +341,25 @@ class Backends:
                 self.rests[number].append(wire.seen[start:])
         except Malformed as fault:
             self.faults[number].append(f"the backend gets what is malformed: {fault}")
+        except AssertionError as fault:
+            self.faults[number].append(str(fault))
         except (OSError, TimeoutError, StopIteration):
             pass
         finally:
             with self.lock:
                 self.open.discard(connection)
             connection.close()
+            if in_script:
+                self.note(number, -1)
+
+    def note(self, number, change):
+        with self.lock:
+            self.saying[number] += change
+        return change > 0
+
+    def said(self, number):
+        """Waits until all that the row's scripts say has arrived: nothing on the wire tells that an answer has more behind it."""
+        wait_until(lambda: not self.saying[number], 10, "the backend has said everything", every=0.002)
 
     def invite(self, connection, row, head):
         """100-continue, unless the row has an answer of its own."""
@@ -360,6 +389,7 @@ class Backends:
             else:
                 for piece in pieces(step, self.size):
                     connection.sendall(piece)
+        wait_until(lambda: arrived(connection), 10, "what the backend said has arrived", every=0.002)
 
     def stop(self):
         self.stopped = True
@@ -541,10 +571,7 @@ class Judge:
 
     def second(self, number, row, wire, message):
         """The next request, on this connection while it lives, must get its own answer."""
-        if PAUSE in row.send:
-            time.sleep(0.15 * SLOW)  # what comes behind the answer is there, and was seen
-        elif row.reused is False and (self.size or len(row.send) > 1):
-            time.sleep(0.03 * SLOW)  # the same: nothing on the wire says that an answer has more behind it
+        self.backends.said(number)
         octets = b"GET /next HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
         if wire.ended or not message or message.framing == "close" or b"close" in message.items(b"Connection") or \
                 b" HTTP/1.0\r\n" in row.request or row.name.startswith("early"):
