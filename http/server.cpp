@@ -181,7 +181,7 @@ net::Task<void> Server::run(Server& server, std::unique_ptr<net::Transport> tran
   } else if (open && entrance->speaks("http/1.1")) {
     const std::uint64_t served = co_await speak_h1(server, *transport, *entrance, times, 0);
     if (served > 0) {
-      Parked::park(server, std::move(transport), std::move(entrance), counted, served);
+      park(server, std::move(transport), std::move(entrance), counted, served);
       co_return;
     }
   }
@@ -193,7 +193,7 @@ net::Task<void> Server::run_again(Server& server, std::unique_ptr<net::Transport
   const ConnectionTimes times;
   const std::uint64_t served = co_await speak_h1(server, *transport, *entrance, times, before);
   if (served > 0) {
-    Parked::park(server, std::move(transport), std::move(entrance), counted, served);
+    park(server, std::move(transport), std::move(entrance), counted, served);
     co_return;
   }
   server.ended(*transport, counted);
@@ -206,9 +206,13 @@ void Server::go_on(std::unique_ptr<net::Transport> transport, std::shared_ptr<co
 
 void Server::ended(net::Transport& transport, bool counted) noexcept {
   transport.close();
+  ended(transport.peer().ip, counted);
+}
+
+void Server::ended(const base::IpAddress& peer, bool counted) noexcept {
   metrics_.connections.add(-1);
   limit_->open.fetch_sub(1, std::memory_order_relaxed);
-  if (counted) limit_->addresses.leave(transport.peer().ip);
+  if (counted) limit_->addresses.leave(peer);
 }
 
 // Frames of their own: a connection holds the session of its protocol alone. The number of requests when the

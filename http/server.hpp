@@ -98,10 +98,11 @@ class Server {
   }
   base::Telemetry& telemetry() noexcept { return telemetry_; }
   ServerMetrics& metrics() noexcept { return metrics_; }
-  // For Parked: a session again, or its end. `counted`: among the connections of its address.
+  // For parked ones: a session again, or its end. `counted`: among the connections of its address.
   void go_on(std::unique_ptr<net::Transport> transport, std::shared_ptr<const Entrance> entrance, bool counted,
              std::uint64_t served);
   void ended(net::Transport& transport, bool counted) noexcept;
+  void ended(const base::IpAddress& peer, bool counted) noexcept;
   void enter(Session& session) noexcept;
   void leave(Session& session) noexcept;
 

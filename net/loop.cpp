@@ -19,6 +19,7 @@ namespace {
 
 constexpr int kBatch = 256;
 constexpr Duration kTrim = std::chrono::seconds(1);
+constexpr std::uint32_t kEverything = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
 thread_local char thread_mark;  // its address names the thread
 
 // Owns a task until it ends; the frame frees itself.
@@ -77,13 +78,25 @@ bool Loop::on_thread() const noexcept { return thread_.load(std::memory_order_re
 
 bool Loop::watch(int fd, Pollable& pollable) noexcept {
   epoll_event event{};
-  event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+  event.events = kEverything;
   event.data.ptr = &pollable;
   return ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) == 0;
 }
 
+bool Loop::rewatch(int fd, Pollable& from, Pollable& to, bool reading_alone) noexcept {
+  epoll_event event{};
+  event.events = reading_alone ? kEverything & ~static_cast<std::uint32_t>(EPOLLOUT) : kEverything;
+  event.data.ptr = &to;
+  drop_events(from);
+  return ::epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, fd, &event) == 0;
+}
+
 void Loop::unwatch(int fd, Pollable& pollable) noexcept {
   ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr);
+  drop_events(pollable);
+}
+
+void Loop::drop_events(const Pollable& pollable) noexcept {
   auto* events = static_cast<epoll_event*>(events_);
   for (int i = next_event_; i < event_count_; ++i) {
     if (events[i].data.ptr == &pollable) events[i].events = 0;

@@ -53,6 +53,9 @@ class Loop {
 
   // Registers for everything, edge-triggered, once. False with errno when the system refuses.
   bool watch(int fd, Pollable& pollable) noexcept;
+  // Registers another object for a descriptor, for everything or for reading alone. What is ready is reported to it
+  // anew.
+  bool rewatch(int fd, Pollable& from, Pollable& to, bool reading_alone) noexcept;
   void unwatch(int fd, Pollable& pollable) noexcept;  // before closing fd; later events of this round are dropped
 
   // Resumes `handle` later in this round (or the next): completes operations without recursion.
@@ -80,6 +83,7 @@ class Loop {
     void on_timer() noexcept override;
     Loop& loop;
   };
+  void drop_events(const Pollable& pollable) noexcept;  // of this round
   void run_jobs();
   void run_deferred();
 

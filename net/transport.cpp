@@ -32,7 +32,21 @@ Transport::Transport(Loop& loop, base::UniqueFd fd, base::Endpoint peer) : loop_
   if (!loop_.watch(socket_.fd.get(), *this)) failed_ = last_error();
 }
 
+Transport::Transport(Loop& loop, base::UniqueFd fd, base::Endpoint peer, Pollable& from, std::uint32_t events)
+    : loop_(loop), peer_(std::move(peer)) {
+  socket_.fd = std::move(fd);
+  if (!loop_.rewatch(socket_.fd.get(), from, *this, false)) failed_ = last_error();
+  socket_.note(events);
+}
+
 Transport::~Transport() { close(); }
+
+base::UniqueFd Transport::hand_over(Pollable& to) noexcept {
+  loop_.wheel().cancel(*this);
+  loop_.rewatch(socket_.fd.get(), *this, to, true);
+  failed_ = Errc::cancelled;
+  return std::move(socket_.fd);
+}
 
 bool Transport::Op::ready() noexcept {
   finished_ = attempt();

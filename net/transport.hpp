@@ -29,6 +29,8 @@ namespace genkan::net {
 class Transport final : private Pollable, private Timer {
  public:
   Transport(Loop& loop, base::UniqueFd fd, base::Endpoint peer);
+  // Of a descriptor that `from` watched until now, to which the system said `events`.
+  Transport(Loop& loop, base::UniqueFd fd, base::Endpoint peer, Pollable& from, std::uint32_t events);
   ~Transport();
 
   class Op {
@@ -183,6 +185,7 @@ class Transport final : private Pollable, private Timer {
 
   // The earlier of an absolute time and a time without progress. The absolute one holds for an outstanding read too.
   void read_deadline(Time t) noexcept;
+  Time read_deadline() const noexcept { return read_deadline_; }
   void read_timeout(Duration d) noexcept { read_timeout_ = d; }
   void write_timeout(Duration d) noexcept { write_timeout_ = d; }
 
@@ -215,6 +218,8 @@ class Transport final : private Pollable, private Timer {
     ~SleepListener() = default;
   };
   void sleep(SleepListener* listener) noexcept;  // only while read_would_block(), and nothing is outstanding
+
+  base::UniqueFd hand_over(Pollable& to) noexcept;  // watched for reading alone; likewise
 
   static void* operator new(std::size_t size);
   static void operator delete(void* at) noexcept;
