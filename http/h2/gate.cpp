@@ -132,7 +132,7 @@ bool FrameGate::judge_headers(const Header& h) {
   if (h.id == 0 || h.id % 2 == 0) return true;  // nghttp2 knows
   if (h.id > last_) {
     last_ = h.id;
-    used_[used_at_++ % used_.size()] = h.id;
+    used_.note(h.id);
     if (h.flags & kEndStream) return true;
     if (open_.size() >= kMaxOpen) {
       forgive(open_.front());
@@ -203,17 +203,32 @@ void FrameGate::close(std::uint32_t id) noexcept {
 void FrameGate::forgive(std::uint32_t id) {
   if (!is_open(id)) return;
   close(id);
-  forgiven_[forgiven_at_++ % forgiven_.size()] = id;
+  forgiven_.note(id);
 }
 
-bool FrameGate::forgiven(std::uint32_t id) const noexcept {
-  return std::find(forgiven_.begin(), forgiven_.end(), id) != forgiven_.end();
-}
+bool FrameGate::forgiven(std::uint32_t id) const noexcept { return forgiven_.has(id); }
 
 bool FrameGate::was_used(std::uint32_t id) const noexcept {
-  // Older than what is remembered: most likely used.
-  const std::uint32_t oldest = used_at_ > used_.size() ? used_[used_at_ % used_.size()] : 0;
-  return id < oldest || std::find(used_.begin(), used_.end(), id) != used_.end();
+  return id < used_.oldest() || used_.has(id);  // older than what is remembered: most likely used
+}
+
+void FrameGate::Recent::note(std::uint32_t id) {
+  if (ids.size() < kMost) {
+    ids.push_back(id);
+  } else {
+    ids[at % kMost] = id;
+  }
+  ++at;
+}
+
+bool FrameGate::Recent::has(std::uint32_t id) const noexcept {
+  return std::find(ids.begin(), ids.end(), id) != ids.end();
+}
+
+void FrameGate::trim() {
+  open_.shrink_to_fit();
+  used_.ids.shrink_to_fit();
+  forgiven_.ids.shrink_to_fit();
 }
 
 }  // namespace genkan::http::h2

@@ -66,6 +66,7 @@ class FrameGate {
   void content_sent() noexcept { windows_due_ = windows_due_ > kMaxWindowsDue ? windows_due_ : windows_due_ + 2; }
   bool in_header_block() const noexcept { return block_stream_ != 0; }
   std::uint32_t last_stream() const noexcept { return last_; }
+  void trim();  // gives back room that is not used
 
  private:
   struct Header {
@@ -84,6 +85,16 @@ class FrameGate {
   bool forgiven(std::uint32_t id) const noexcept;
   bool was_used(std::uint32_t id) const noexcept;
 
+  // The last ones of many streams.
+  struct Recent {
+    static constexpr std::size_t kMost = 128;
+    std::vector<std::uint32_t> ids;
+    std::size_t at = 0;  // ever noted
+    void note(std::uint32_t id);
+    bool has(std::uint32_t id) const noexcept;
+    std::uint32_t oldest() const noexcept { return at > kMost ? ids[at % kMost] : 0; }  // 0: all are there
+  };
+
   static constexpr std::size_t kMaxOpen = 1024;
   static constexpr int kMaxWindowsDue = 4096;
   static constexpr std::uint32_t kUseful = 512;  // content of a frame that is worth a token
@@ -95,8 +106,7 @@ class FrameGate {
 
   std::uint32_t last_ = 0;           // the highest stream that the peer opened
   std::vector<std::uint32_t> open_;  // those that it has not ended, ascending
-  std::array<std::uint32_t, 128> forgiven_{}, used_{};
-  std::size_t forgiven_at_ = 0, used_at_ = 0;
+  Recent forgiven_, used_;
   std::size_t dependency_left_ = 0;  // bytes of a PRIORITY frame's dependency still to come
   std::uint32_t dependency_ = 0, dependent_ = 0;
   std::uint32_t block_stream_ = 0;  // its header block goes on in CONTINUATION

@@ -1,12 +1,9 @@
 #include "http/h2/nghttp.hpp"
 
-#include <algorithm>
-#include <cstring>
 #include <new>
 
 #include "base/scan.hpp"
 #include "http/h1/framing.hpp"
-#include "net/frames.hpp"
 
 namespace genkan::http::h2 {
 
@@ -20,47 +17,6 @@ CallbacksPtr make_callbacks() {
   nghttp2_session_callbacks* callbacks = nullptr;
   if (nghttp2_session_callbacks_new(&callbacks) != 0) throw std::bad_alloc();
   return CallbacksPtr(callbacks);
-}
-
-namespace {
-
-// A word before each piece says how large it is.
-constexpr std::size_t kBefore = sizeof(std::size_t);
-
-void* take(std::size_t size, void*) noexcept {
-  auto* at = static_cast<char*>(net::detail::allocate_frame(size + kBefore));
-  std::memcpy(at, &size, kBefore);
-  return at + kBefore;
-}
-
-void give(void* piece, void*) {
-  if (!piece) return;
-  char* at = static_cast<char*>(piece) - kBefore;
-  std::size_t size = 0;
-  std::memcpy(&size, at, kBefore);
-  net::detail::free_frame(at, size + kBefore);
-}
-
-void* take_zeroed(std::size_t count, std::size_t size, void*) {
-  void* piece = take(count * size, nullptr);
-  std::memset(piece, 0, count * size);
-  return piece;
-}
-
-void* take_again(void* piece, std::size_t size, void*) {
-  std::size_t before = 0;
-  if (piece) std::memcpy(&before, static_cast<char*>(piece) - kBefore, kBefore);
-  void* other = take(size, nullptr);
-  if (piece) std::memcpy(other, piece, std::min(before, size));
-  give(piece, nullptr);
-  return other;
-}
-
-}  // namespace
-
-nghttp2_mem* session_memory() noexcept {
-  static nghttp2_mem all{nullptr, take, give, take_zeroed, take_again};
-  return &all;
 }
 
 std::uint32_t error_code_of(int error) noexcept {

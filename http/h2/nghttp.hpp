@@ -15,11 +15,6 @@
 
 namespace genkan::http::h2 {
 
-struct SessionFree {
-  void operator()(nghttp2_session* s) const noexcept { nghttp2_session_del(s); }
-};
-using SessionPtr = std::unique_ptr<nghttp2_session, SessionFree>;
-
 struct OptionFree {
   void operator()(nghttp2_option* o) const noexcept { nghttp2_option_del(o); }
 };
@@ -31,9 +26,6 @@ struct CallbacksFree {
 };
 using CallbacksPtr = std::unique_ptr<nghttp2_session_callbacks, CallbacksFree>;
 CallbacksPtr make_callbacks();
-
-// What sessions take their memory from: the lists of their thread (net/frames.hpp).
-nghttp2_mem* session_memory() noexcept;
 
 // RFC 9113 7: the error code for what nghttp2_session_mem_recv returned.
 std::uint32_t error_code_of(int nghttp2_error) noexcept;

@@ -116,7 +116,8 @@ OriginSession::OriginSession(std::unique_ptr<net::Transport> transport, OriginTo
       owned_(std::move(transport)),
       streams_ended_(owned_->loop()) {
   nghttp2_session* made = nullptr;
-  if (nghttp2_session_client_new3(&made, Callbacks::table(), this, Callbacks::options(), session_memory()) != 0)
+  nghttp2_mem memory = nghttp_.functions();
+  if (nghttp2_session_client_new3(&made, Callbacks::table(), this, Callbacks::options(), &memory) != 0)
     throw std::bad_alloc();
   nghttp_.reset(made);
   start();

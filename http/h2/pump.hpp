@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "http/h2/nghttp.hpp"
+#include "http/h2/session_memory.hpp"
 #include "net/loop.hpp"
 #include "net/task.hpp"
 #include "net/transport.hpp"
@@ -36,6 +37,7 @@ class Pump {
   net::Task<void> stop_writer();  // sends what is left, where that can be
   bool resume_ready();
   void terminate(std::uint32_t code);
+  bool sending() const noexcept { return writing_; }
   bool failed() const noexcept { return failed_; }  // nothing can be sent any more
 
   virtual void received(std::string_view data) = 0;
@@ -45,7 +47,7 @@ class Pump {
   char* content_room(const std::uint8_t* head, std::size_t size) noexcept;
 
   net::Transport& transport_;
-  SessionPtr nghttp_;
+  SessionOwner nghttp_;
 
  private:
   static net::Task<void> write_loop(Pump& self);

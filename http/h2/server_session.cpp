@@ -12,6 +12,7 @@ namespace {
 constexpr std::int32_t kStreamWindow = 256 * 1024;
 constexpr std::int32_t kConnectionWindow = 1024 * 1024;  // the most that a connection's unread content may take
 constexpr Duration kDrainWait = std::chrono::seconds(1);
+constexpr Duration kQuiet = std::chrono::milliseconds(100);  // without a stream: then little memory is enough
 constexpr Duration kLinger = std::chrono::seconds(2);
 constexpr std::uint64_t kLingerBytes = 4u << 20;
 
@@ -157,7 +158,8 @@ ServerSession::ServerSession(Server& server, net::Transport& transport, base::En
       streams_ended_(transport.loop()) {
   client_text_ = client_.is_unix() ? std::string("unix") : client_.ip.text();
   nghttp2_session* made = nullptr;
-  if (nghttp2_session_server_new3(&made, Callbacks::table(), this, Callbacks::options(), session_memory()) != 0)
+  nghttp2_mem memory = nghttp_.functions();
+  if (nghttp2_session_server_new3(&made, Callbacks::table(), this, Callbacks::options(), &memory) != 0)
     throw std::bad_alloc();
   nghttp_.reset(made);
   server_.metrics().h2_connections.add();
@@ -242,6 +244,7 @@ void ServerSession::set_deadline() noexcept {
     idle_since_ = {};
   } else {
     if (idle_since_ == Time{}) idle_since_ = now;
+    if (!quiet_alarm_.armed()) loop().wheel().arm(quiet_alarm_, now + kQuiet);
     due = idle_since_ + (served_ == 0 ? http.head_timeout : http.idle_timeout);
   }
   if (!gate_.in_header_block()) {
@@ -251,6 +254,17 @@ void ServerSession::set_deadline() noexcept {
     due = std::min<Time>(due, block_since_ + http.head_timeout);
   }
   transport_.read_deadline(due);
+}
+
+// What comes next finds all as it was.
+void ServerSession::on_quiet() noexcept {
+  if (live_ > 0) return;
+  if (const Time due = idle_since_ + kQuiet; due > loop().now()) return loop().wheel().arm(quiet_alarm_, due);
+  usual_ = {};
+  opening_.shrink_to_fit();
+  fresh_.shrink_to_fit();
+  gate_.trim();
+  if (opening_.empty() && fresh_.empty() && !sending()) nghttp_.fold();
 }
 
 void ServerSession::count_flood() {

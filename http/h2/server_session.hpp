@@ -54,6 +54,7 @@ class ServerSession final : public Session, public Pump {
   void count_flood();
   void begin_drain() noexcept;
   void finish_drain() noexcept;
+  void on_quiet() noexcept;
   bool finished() const noexcept override;
   bool begin_stream(std::int32_t id);
   ServerStream* find(std::int32_t id) noexcept;
@@ -77,6 +78,7 @@ class ServerSession final : public Session, public Pump {
   net::Event streams_ended_;
   enum class Drain : std::uint8_t { no, announced, final_ } drain_ = Drain::no;
   Alarm<ServerSession> drain_alarm_{*this, &ServerSession::finish_drain};
+  Alarm<ServerSession> quiet_alarm_{*this, &ServerSession::on_quiet};
 };
 
 }  // namespace genkan::http::h2

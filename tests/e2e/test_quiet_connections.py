@@ -1,9 +1,10 @@
-"""Connections that are kept but quiet: after a tenth of a second nothing but their sockets is left of them, and nobody may notice."""
+"""Connections that are kept but quiet: after a tenth of a second little or nothing but their sockets is left of them, and nobody may notice."""
 import signal
 import socket
 import time
 
 import pytest
+from h2wire import ACK, GOAWAY, H2, PING, WINDOW, frame, u32
 from harness import free_port, insecure_tls, wait_until
 from wire import read_all
 
@@ -135,4 +136,38 @@ def test_they_do_not_hold_up_a_stop(front):
     for s in many:
         assert read_all(s) == b""
         s.close()
+    assert g.child.wait(20) == 0
+
+
+def test_those_of_http2_go_on_with_what_was_agreed(front):
+    port, _, o = front()
+    with H2(port) as c:
+        for turn in range(4):
+            for _ in range(3):  # the tables of HPACK grow, and are used
+                answer = c.answer(c.open(more=[("x-turn", f"{turn} " + 100 * "t"), ("x-same", 200 * "s")]))
+                assert (answer["status"], answer["body"]) == (200, b"ok")
+            time.sleep(QUIET)
+            if turn == 1:
+                c.send(frame(PING, 0, 0, b"12345678"))
+                assert c.until(lambda f: f.kind == PING and f.flags & ACK).payload == b"12345678"
+                time.sleep(QUIET)
+            if turn == 2:
+                c.send(frame(WINDOW, 0, 0, u32(5)) + frame(PING, 0, 0, b"half it.")[:9])
+                time.sleep(QUIET)
+                c.send(b"half it.")
+                assert c.until(lambda f: f.kind == PING and f.flags & ACK).payload == b"half it."
+    assert o.connections == 1
+
+
+def test_those_of_http2_go_in_order(front):
+    port, g, _ = front()
+    many = [H2(port) for _ in range(5)]
+    for c in many:
+        assert c.answer(c.open())["status"] == 200
+    time.sleep(QUIET)
+    many[0].socket.close()
+    g.child.send_signal(signal.SIGTERM)
+    for c in many[1:]:
+        assert c.until(lambda f: f.kind == GOAWAY and f.code == 0)
+        c.socket.close()
     assert g.child.wait(20) == 0
