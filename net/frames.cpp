@@ -1,5 +1,6 @@
 #include "net/frames.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <new>
@@ -27,6 +28,9 @@ bool trim_frames() noexcept { return false; }
 namespace {
 
 constexpr std::size_t kStep = 64, kClasses = 64;  // frames over 4 KiB go to the heap
+// What is kept of a class that is not much in use lies between what lives for long, and keeps whole pages in memory.
+constexpr std::size_t kKeepSeldom = kKeepFrames / 4;
+constexpr std::uint32_t kBusy = 40'000;  // pieces between two trims
 
 struct Node {
   Node* next;
@@ -36,6 +40,8 @@ struct FreeList {
   Node* head;
   std::uint32_t count;
   std::uint32_t least;  // of count since the last trim
+  std::uint32_t taken;  // pieces since then
+  bool busy;
 };
 constinit thread_local std::array<FreeList, kClasses> lists{};
 constinit thread_local bool ended = false;  // the thread: what is freed from here on is not kept
@@ -54,6 +60,10 @@ struct AtExit {
 };
 thread_local AtExit at_exit;
 
+bool full(const FreeList& list, std::size_t size) noexcept {
+  return list.count * size >= (list.busy ? kKeepFrames : kKeepSeldom);
+}
+
 // The next piece of this size is wanted soon, and has long left the caches nearest by when hundreds of requests wait.
 void expect(const Node* next) noexcept {
   const char* at = reinterpret_cast<const char*>(next);
@@ -70,6 +80,7 @@ void* allocate_frame(std::size_t size) {
   if (Node* node = list.head) {
     list.head = node->next;
     expect(list.head);
+    ++list.taken;
     if (--list.count < list.least) list.least = list.count;
     return node;
   }
@@ -78,7 +89,7 @@ void* allocate_frame(std::size_t size) {
 
 void free_frame(void* frame, std::size_t size) noexcept {
   const std::size_t index = (size - 1) / kStep;
-  if (index >= kClasses || lists[index].count * (index + 1) * kStep >= kKeepFrames || ended) {
+  if (index >= kClasses || full(lists[index], (index + 1) * kStep) || ended) {
     ::operator delete(frame);
     return;
   }
@@ -92,10 +103,13 @@ void free_frame(void* frame, std::size_t size) noexcept {
 
 bool trim_frames() noexcept {
   bool left = false;
-  for (FreeList& list : lists) {
-    drop(list, (list.least + 1) / 2);
+  for (std::size_t index = 0; index < kClasses; ++index) {
+    FreeList& list = lists[index];
+    const auto usual = static_cast<std::uint32_t>(kKeepSeldom / ((index + 1) * kStep));
+    if (list.count > usual) drop(list, std::min(list.count - usual, (list.least + 1) / 2));
     list.least = list.count;
-    left = left || list.count > 0;
+    list.busy = std::exchange(list.taken, 0) >= kBusy;
+    left = left || list.busy || list.count > usual;
   }
   return left;
 }

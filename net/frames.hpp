@@ -1,7 +1,7 @@
 // Short-lived memory of one thread: coroutine frames, streams, the buffers of a request. Lists by size class, without
 // atomics; plain new under ASan and TSan, which must see a use after free.
 //
-// What must stay true: a list keeps no more than kKeepFrames, and gives back what it did not need for a while
+// What must stay true: a list keeps no more than kKeepFrames, and a quarter of that once it is not much in use any more
 // (trim_frames).
 #pragma once
 
@@ -18,7 +18,8 @@ constexpr std::size_t kKeepFrames = 512 * 1024;  // bytes kept of each size clas
 // Any thread may free what another one has allocated: it is kept there.
 void* allocate_frame(std::size_t size);
 void free_frame(void* frame, std::size_t size) noexcept;
-// Frees of each list half of what lay in it unused since the last call. True: something is left that may go later.
+// Once a second: frees half of what lay unused since the last call in each list that keeps more than a quarter. True:
+// it should be called again.
 bool trim_frames() noexcept;
 
 }  // namespace detail

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -91,11 +92,12 @@ TEST(SessionMemory, one_that_holds_much_stays_as_it_is) {
   client.send_to(server), server.send_to(client);
   for (int i = 0; i < 12; ++i) ask(client, server, std::string(3000, static_cast<char>('a' + i)));
   for (int i = 0; i < 300; ++i) {  // streams that stay open
+    const std::string path = "/" + std::to_string(i);
     Block block;
     block.add(":method", "GET");
     block.add(":scheme", "http");
     block.add(":authority", "a.example");
-    block.add(":path", "/" + std::to_string(i));
+    block.add(":path", path);
     nghttp2_submit_request(client.owner.get(), nullptr, block.data(), block.size(), nullptr, nullptr);
     client.send_to(server);
   }
