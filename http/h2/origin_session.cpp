@@ -141,6 +141,8 @@ net::Task<void> OriginSession::run(std::unique_ptr<OriginSession> self, std::fun
   s.transport_.write_timeout(s.limits_.body_timeout);
   s.set_deadline();
   s.start_writer();
+  net::Yield turn(s.loop());
+  co_await turn;  // who opened it puts a stream in first: a connection that has broken already would end without it
   co_await s.read_loop();
   s.leaving_ = s.ended_ = true;
   ended(s);

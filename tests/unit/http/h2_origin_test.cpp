@@ -1,8 +1,14 @@
 // HTTP/2 to a backend: our client side against our server side, on one loop over TCP.
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <thread>
 
 #include "../net/telemetry.hpp"
 #include "../net/transport_pair.hpp"
+#include "base/fd.hpp"
 #include "http/origin.hpp"
 #include "http/server.hpp"
 
@@ -127,6 +133,36 @@ TEST_F(H2OriginTest, a_connection_that_ended_is_replaced) {
     t.listener.reset();
   };
   run(loop, all(*this));
+}
+
+// Often it is over before its session has begun to read.
+TEST_F(H2OriginTest, a_connection_that_breaks_at_once_fails_its_request_alone) {
+  base::UniqueFd lone(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  ASSERT_EQ(::bind(lone.get(), reinterpret_cast<sockaddr*>(&address), size), 0);
+  ASSERT_EQ(::listen(lone.get(), 16), 0);
+  ASSERT_EQ(::getsockname(lone.get(), reinterpret_cast<sockaddr*>(&address), &size), 0);
+  to.address = *base::Endpoint::parse("127.0.0.1:" + std::to_string(ntohs(address.sin_port)));
+  std::thread breaker([&] {
+    const linger at_once{1, 0};
+    for (int fd = 0; (fd = ::accept4(lone.get(), nullptr, nullptr, SOCK_CLOEXEC)) >= 0; ::close(fd))
+      ::setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+  });
+  auto all = [](H2OriginTest& t) -> net::Task<void> {
+    for (int i = 0; i < 5000; ++i) {
+      auto one = t.ask("/one", "");
+      const std::string got = co_await one;
+      EXPECT_TRUE(got.starts_with("failed: ")) << got;
+    }
+    t.listener.reset();
+  };
+  run(loop, all(*this));
+  ::shutdown(lone.get(), SHUT_RDWR);
+  breaker.join();
+  EXPECT_EQ(loop.live(), 0u);
 }
 
 }  // namespace
