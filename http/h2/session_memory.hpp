@@ -1,4 +1,4 @@
-// The memory of one nghttp2 session, in one arena, so that a quiet connection can keep it folded: 28 KiB, most of which
+// The memory of one nghttp2 session, in one arena, so that a quiet connection can keep it folded: some 27 KiB, most of which
 // are zeros (a table of streams, a buffer for a frame, room for HPACK), become the 2 or so that say something.
 //
 //   take and give: from the arena; what does not fit in comes from the lists of the thread (net/frames.hpp)

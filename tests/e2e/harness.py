@@ -63,6 +63,16 @@ def free_port():
     raise RuntimeError("no free port found")
 
 
+def swallow(connection, _):
+    """What an origin does that takes everything, answers nothing, and lets the connection end."""
+    try:
+        while connection.recv(65536):
+            pass
+    except OSError:
+        pass
+    return False
+
+
 def wait_until(condition, timeout=10.0, what="the condition", every=0.02):
     """Calls condition() until it is true and returns its value; fails with `what` after timeout (times SLOW) seconds.
 
